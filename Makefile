@@ -1,0 +1,76 @@
+# Everything a reader or contributor does with this repository; `make help` lists it.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements.lock
+HTML := _build/html
+# An extra package index, for instance the one of PyTorch's CPU builds (see README.md).
+TORCH_INDEX :=
+
+.PHONY: help
+help: ## list what can be made
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+# The stamp is written last, so that a broken installation is done again; it is older than the
+# lock whenever the lock has changed.
+$(VENV)/installed: $(LOCK) pyproject.toml
+	@for python in $${PYTHON:-python3.13 python3.12 python3.11 python3}; do \
+	  if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
+	    found="$$python"; break; fi; done; \
+	if [ -z "$${found:-}" ]; then echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON to it" >&2; exit 1; fi; \
+	echo "Setting up $(VENV) with $$($$found --version): some minutes the first time"; \
+	test -x $(BIN)/python || "$$found" -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r $(LOCK)
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: venv
+venv: $(VENV)/installed ## set up the environment in .venv from the lock
+
+.PHONY: book
+book: venv ## build the book, all warnings errors, into _build/html
+	@rm -rf $(HTML) _build/.doctrees # a page that was removed must not live on
+	$(BIN)/jupyter-book build . --all -W -n --keep-going
+	@test -f $(HTML)/index.html
+	@echo "The book is at $(CURDIR)/$(HTML)/index.html"
+
+.PHONY: test
+test: venv ## run the tests
+	$(BIN)/python -m pytest
+
+.PHONY: serve
+serve: ## show the built book on this machine, at port 8000
+	@test -f $(HTML)/index.html || { echo "Nothing is built yet: run make book" >&2; exit 1; }
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML) 8000
+
+.PHONY: lint
+lint: venv ## check style, and that notebooks match their text
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@for text in notebooks/*.md; do \
+	  $(BIN)/jupytext --quiet --to md:myst --output - "$${text%.md}.ipynb" | diff -u "$$text" - \
+	  || { echo "$$text and its .ipynb differ: run make pair" >&2; exit 1; }; done
+
+.PHONY: pair
+pair: venv ## write notebooks/*.ipynb anew from their text
+	$(BIN)/jupytext --to ipynb --update notebooks/*.md
+
+.PHONY: lock
+lock: venv ## resolve the newest versions that pyproject.toml allows into the lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --group dev \
+	  --constraint torch-pair.txt --no-emit-package modlib $(CUDA_PACKAGES) \
+	  --custom-compile-command "make lock" pyproject.toml --output-file $(LOCK)
+
+# Which of these a build of torch needs, and in which version, it says itself: left out of the
+# lock, they let the same lock install the CPU build and the CUDA build.
+CUDA_PACKAGES := $(addprefix --no-emit-package , triton cuda-bindings cuda-pathfinder cuda-toolkit \
+  $(addprefix nvidia-,cublas cuda-cupti cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand \
+  cusolver cusparse cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx))
+
+.PHONY: clean
+clean: ## remove what was built; the environment and the data stay
+	rm -rf _build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

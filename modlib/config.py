@@ -1,0 +1,188 @@
+"""What a run is made of, checked before any work: recipe, analysis and setting."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields, replace
+from hashlib import sha256
+from numbers import Integral, Real
+from typing import Any, TypeVar
+
+REGULARIZERS = ("l2", "l1", "dropout", "untrained")
+DATASETS = ("mnist", "digits")
+ABSOLUTES = ("inside", "outside")
+MILD_L2 = 1e-5  # Table 1: the weight decay that accompanies every L1 penalty and every dropout
+LARGEST_SEED = 2**32 - 1
+
+Config = TypeVar("Config", bound="Checked")
+
+
+def _checked(default: Any, convert: Callable[[str, Any], Any]) -> Any:
+    return field(default=default, metadata={"convert": convert})
+
+
+def _refuse(name: str, rule: str, value: object) -> ValueError:
+    return ValueError(f"{name} must be {rule}. Got {value!r}.")
+
+
+def _number(default: float, low: float, high: float) -> Any:
+    def convert(name: str, value: Any) -> float:
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if not is_number or not low <= value <= high:
+            raise _refuse(name, f"a number between {low:g} and {high:g}", value)
+        return float(value) + 0.0  # -0.0 is 0.0, and has the same hash
+
+    return _checked(default, convert)
+
+
+def _is_whole(value: Any, low: int, high: int) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and low <= value <= high
+
+
+def _whole(default: int, low: int, high: int) -> Any:
+    def convert(name: str, value: Any) -> int:
+        if not _is_whole(value, low, high):
+            raise _refuse(name, f"a whole number between {low} and {high}", value)
+        return int(value)
+
+    return _checked(default, convert)
+
+
+def _wholes(default: tuple[int, ...], low: int, high: int, distinct: bool) -> Any:
+    rule = f"a list of one or more whole numbers between {low} and {high}"
+    rule += ", without repeats" if distinct else ""
+
+    def convert(name: str, value: Any) -> tuple[int, ...]:
+        items = tuple(value) if isinstance(value, (list, tuple)) else ()
+        if not items or not all(_is_whole(item, low, high) for item in items):
+            raise _refuse(name, rule, value)
+        if distinct and len(set(items)) < len(items):
+            raise _refuse(name, rule, value)
+        return tuple(map(int, items))
+
+    return _checked(default, convert)
+
+
+def _choice(default: str, choices: tuple[str, ...]) -> Any:
+    def convert(name: str, value: Any) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise _refuse(name, "one of " + ", ".join(map(repr, choices)), value)
+        return value
+
+    return _checked(default, convert)
+
+
+def _part(kind: type) -> dict[str, Callable[[str, Any], Any]]:
+    def convert(name: str, value: Any) -> Any:
+        if not isinstance(value, kind):
+            raise _refuse(name, f"a {kind.__name__}", value)
+        return value
+
+    return {"convert": convert}
+
+
+class Checked:
+    """A frozen dataclass whose values are checked when made and that has a stable hash."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            if convert := item.metadata.get("convert"):
+                object.__setattr__(self, item.name, convert(item.name, getattr(self, item.name)))
+
+    @property
+    def hash(self) -> str:
+        """The first 12 hexadecimal digits of the SHA-256 of the values as sorted JSON."""
+        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class TrainingConfig(Checked):
+    """The training recipe; the defaults follow the authors' released code.
+
+    The loss is the cross-entropy plus ``l1 * sum |W| + l2 * sum W**2`` over the weight matrices,
+    biases excepted, minimised by Adam. The learning rate is multiplied by ``plateau_factor`` once
+    the validation loss has not improved for more than ``plateau_patience`` epochs; training ends
+    after ``patience`` epochs without a better validation loss, or after ``max_epochs``.
+
+    Raises
+    ------
+    ValueError
+        If a value is of the wrong type or outside its range; the message names it.
+    """
+
+    hidden: tuple[int, ...] = _wholes((64, 64), 1, 65_536, distinct=False)
+    dropout: float = _number(0.0, 0.0, 0.99)
+    l1: float = _number(0.0, 0.0, 1e3)
+    l2: float = _number(MILD_L2, 0.0, 1e3)
+    learning_rate: float = _number(1e-3, 1e-8, 1.0)
+    batch_size: int = _whole(200, 1, 1_000_000)
+    max_epochs: int = _whole(500, 0, 10_000)
+    patience: int = _whole(6, 1, 10_000)
+    plateau_patience: int = _whole(3, 0, 10_000)
+    plateau_factor: float = _number(0.25, 1e-6, 0.999)
+    validation_fraction: float = _number(0.1, 0.001, 0.9)
+
+
+@dataclass(frozen=True)
+class AnalysisConfig(Checked):
+    """How units are compared and clustered.
+
+    Raises
+    ------
+    ValueError
+        If a value is of the wrong type or outside its range; the message names it.
+    """
+
+    absolute: str = _choice("inside", ABSOLUTES)
+    n_steps: int = _whole(5000, 0, 100_000_000)
+    entropy: float = _number(0.15, 1e-6, 10.0)
+    seed: int = _whole(0, 0, LARGEST_SEED)
+
+
+@dataclass(frozen=True)
+class SettingConfig(Checked):
+    """One row of the paper's Table 1: a data set, a regulariser, its strength, and the seeds.
+
+    ``recipe`` holds all that the regulariser does not decide; :attr:`training` is that recipe
+    with the strength put in its place.
+
+    Raises
+    ------
+    ValueError
+        If a value is of the wrong type or outside its range; the message names it.
+    """
+
+    dataset: str = _choice("mnist", DATASETS)
+    regularizer: str = _choice("l2", REGULARIZERS)
+    strength: float = _number(MILD_L2, 0.0, 1e3)
+    seeds: tuple[int, ...] = _wholes((0,), 0, LARGEST_SEED, distinct=True)
+    recipe: TrainingConfig = field(default_factory=TrainingConfig, metadata=_part(TrainingConfig))
+    analysis: AnalysisConfig = field(default_factory=AnalysisConfig, metadata=_part(AnalysisConfig))
+
+    @property
+    def training(self) -> TrainingConfig:
+        """The recipe of this setting, in which L1 and dropout come with a mild L2 (Table 1)."""
+        if self.regularizer == "untrained":
+            return replace(self.recipe, max_epochs=0)
+        strengths = {"l2": MILD_L2, "l1": 0.0, "dropout": 0.0} | {self.regularizer: self.strength}
+        return replace(self.recipe, **strengths)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.training  # a strength that its regulariser refuses is refused here, by name
+
+
+def from_parameters(config: type[Config], **parameters: Any) -> Config:
+    """Build a configuration from named values, such as the parameters of a notebook.
+
+    Raises
+    ------
+    ValueError
+        If a name is not one of the configuration's; the message lists those there are.
+    """
+    known = [item.name for item in fields(config)]
+    if unknown := sorted(set(parameters) - set(known)):
+        raise ValueError(
+            f"unknown parameter {', '.join(unknown)}: {config.__name__} takes {', '.join(known)}."
+        )
+    return config(**parameters)

@@ -1,0 +1,140 @@
+"""From similarity to adjacency, and Newman's modularity of an assignment (section 3.2)."""
+
+from typing import Any
+
+import numpy as np
+
+from modlib.validation import (
+    as_array,
+    check_adjacency,
+    check_labels,
+    check_memberships,
+    check_similarity,
+    is_number,
+)
+
+
+def to_adjacency(similarity: Any) -> np.ndarray:
+    r"""Turn a similarity matrix into the adjacency matrix of a graph of units.
+
+    The diagonal is set to zero (a unit's similarity to itself says nothing of its neighbours),
+    and the entries are scaled to sum to one (equations 6 and 7),
+
+    .. math:: \tilde A = A \,/\, \textstyle\sum_{ij} A_{ij}.
+
+    Parameters
+    ----------
+    similarity
+        Symmetric and non-negative, of shape ``[units, units]``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float64 of shape ``[units, units]``. If no two units are similar at all, it is zero
+        throughout, since nothing can be scaled to one.
+
+    Raises
+    ------
+    ValueError
+        If the similarity is not square, has an entry that is negative or not finite, or is
+        asymmetric beyond rounding.
+    """
+    adjacency = check_similarity(similarity)
+    np.fill_diagonal(adjacency, 0.0)
+    return _scaled(adjacency)
+
+
+def _scaled(adjacency: np.ndarray) -> np.ndarray:
+    """Scale to sum to one, by way of the largest entry so that no sum overflows."""
+    if not adjacency.any():
+        return adjacency
+    adjacency = adjacency / adjacency.max()
+    return adjacency / adjacency.sum()
+
+
+def modularity_matrix(adjacency: Any, resolution: float = 1.0) -> np.ndarray:
+    r"""Return :math:`B = \tilde A - \gamma\, \tilde A 1 1^T \tilde A`, whose sums are modularity.
+
+    ``B[i, j]`` is by how much units i and j are more similar than expected from how similar each
+    is to all others. For resolution :math:`\gamma = 1` its rows sum to zero.
+
+    Parameters and errors are those of :func:`modularity`.
+    """
+    adjacency = _scaled(check_adjacency(adjacency))
+    if not is_number(resolution) or resolution < 0:
+        raise ValueError(f"resolution must be a number of at least 0. Got {resolution!r}.")
+    degrees = adjacency.sum(axis=1)
+    return adjacency - resolution * np.outer(degrees, degrees)
+
+
+def modularity(adjacency: Any, labels: Any, resolution: float = 1.0) -> float:
+    r"""Compute Newman's modularity Q of an assignment (equation 8; Newman & Girvan 2004).
+
+    .. math:: Q = \mathrm{Tr}(P^T \tilde A P) - \gamma\, \mathrm{Tr}(P^T \tilde A 1 1^T \tilde A P)
+
+    Computed as :math:`\sum_{ij} B_{ij} (P P^T)_{ij}`. Q is below one, zero for a single cluster
+    (at resolution one), and unchanged by the scale of the adjacency and the names of clusters.
+
+    Parameters
+    ----------
+    adjacency
+        Symmetric, non-negative, zero diagonal, of shape ``[units, units]``; of any scale.
+    labels
+        Either whole numbers of shape ``[units]``, with -1 allowed for units without any
+        similarity, or soft memberships P of shape ``[units, clusters]``, rows summing to one.
+    resolution
+        Weight :math:`\gamma` of the null model: larger values favour smaller clusters.
+
+    Raises
+    ------
+    ValueError
+        If the adjacency, the labels or the resolution break these rules, or a unit that is
+        similar to others is marked unused.
+    """
+    adjacency = check_adjacency(adjacency)
+    matrix = modularity_matrix(adjacency, resolution)
+    labels = as_array(labels, "labels")
+    if labels.ndim == 2:
+        memberships = check_memberships(labels, len(matrix))
+        return float(np.sum(memberships * (matrix @ memberships)))
+    labels = check_labels(labels, len(matrix))
+    stray = (labels < 0) & adjacency.any(axis=1)
+    if stray.any():
+        raise ValueError(
+            "labels must be -1 for units without any similarity only. Got -1 for unit "
+            f"{stray.argmax()}, which is similar to others: give it a cluster."
+        )
+    return float(matrix[labels[:, None] == labels].sum())
+
+
+def effective_clusters(labels: Any) -> float:
+    r"""Compute the effective number of clusters, :math:`e^{H(r)}` (equation 10).
+
+    Here r are the fractions of used units per cluster and H the entropy in nats: c equal
+    clusters count c, and a cluster of few units counts little.
+
+    Parameters
+    ----------
+    labels
+        Whole numbers of shape ``[units]``, -1 for unused units, or soft memberships of shape
+        ``[units, clusters]``.
+
+    Returns
+    -------
+    float
+        At least one; zero if no unit is used.
+
+    Raises
+    ------
+    ValueError
+        If the labels are not of either form.
+    """
+    labels = as_array(labels, "labels")
+    if labels.ndim == 2:
+        fractions = check_memberships(labels).mean(axis=0)
+    else:
+        labels = check_labels(labels)
+        _, sizes = np.unique(labels[labels >= 0], return_counts=True)
+        fractions = sizes / max(sizes.sum(), 1)
+    fractions = fractions[fractions > 0]
+    return float(np.exp(-np.sum(fractions * np.log(fractions)))) if fractions.size else 0.0

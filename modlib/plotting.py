@@ -1,0 +1,121 @@
+"""Figures: functions of Axes and arrays that draw, and compute nothing.
+
+Colours follow the paper's scheme of eight methods: blues look upstream, oranges downstream; the
+dark shade marks moments (covariance, Hessian), the light one sensitivities; normalised methods
+are drawn dashed. The palette is Okabe and Ito's (2008), made for every kind of colour vision.
+"""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
+
+COLORS = {
+    "covariance": "#0072B2",
+    "input_sensitivity": "#56B4E9",
+    "output_sensitivity": "#E69F00",
+    "loss_hessian": "#D55E00",
+}
+NAMES = {
+    "covariance": "covariance",
+    "input_sensitivity": "input sens.",
+    "output_sensitivity": "output sens.",
+    "loss_hessian": "loss Hessian",
+}
+STYLE = {
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "svg.hashsalt": "modlib",
+}
+
+
+def use_style() -> None:
+    """Switch to the book's one style, in vector graphics where a notebook is at hand."""
+    mpl.rcParams.update(STYLE)
+    if "inline" in plt.get_backend():
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("svg")
+
+
+def method_name(measure: str, normalized: bool) -> str:
+    """Short name of one of the eight methods, for labels."""
+    return NAMES[measure] + (", norm." if normalized else "")
+
+
+def draw_similarity(ax: Axes, similarity: np.ndarray, labels: np.ndarray) -> AxesImage:
+    """Draw a similarity matrix with its units sorted by cluster, and lines between clusters.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    similarity
+        Shape ``[units, units]``. The diagonal is left blank: it is not clustered. Colours end at
+        the 99th percentile of the rest, so that a few large entries do not hide the others.
+    labels
+        Whole numbers of shape ``[units]``; unused units (-1) come last.
+    """
+    order = np.argsort(np.where(labels < 0, labels.max() + 1, labels), kind="stable")
+    ordered = similarity[np.ix_(order, order)].astype(float)
+    np.fill_diagonal(ordered, np.nan)
+    off_diagonal = ordered[~np.isnan(ordered)]
+    top = np.percentile(off_diagonal, 99) if off_diagonal.size else 0.0
+    image = ax.imshow(ordered, cmap="magma", vmin=0, vmax=top or 1.0, interpolation="nearest")
+    borders = np.flatnonzero(np.diff(labels[order])) + 0.5
+    ax.hlines(borders, -0.5, len(order) - 0.5, color="white", linewidth=0.6)
+    ax.vlines(borders, -0.5, len(order) - 0.5, color="white", linewidth=0.6)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    return image
+
+
+def draw_agreement(ax: Axes, agreement: np.ndarray, names: Sequence[str]) -> AxesImage:
+    """Draw the agreement of every two methods, numbers included, with a line between families.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    agreement
+        Shape ``[methods, methods]``, in [0, 1]; the first half of the methods is upstream.
+    names
+        One label for each method.
+    """
+    n_methods = len(names)
+    image = ax.imshow(agreement, cmap="viridis", vmin=0, vmax=1)
+    for (row, column), value in np.ndenumerate(agreement):
+        color = "white" if value < 0.6 else "black"
+        ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, fontsize=6.5)
+    ax.axhline(n_methods / 2 - 0.5, color="white", linewidth=2)
+    ax.axvline(n_methods / 2 - 0.5, color="white", linewidth=2)
+    ax.set_xticks(range(n_methods), names, rotation=45, ha="right", rotation_mode="anchor")
+    ax.set_yticks(range(n_methods), names)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return image
+
+
+def draw_history(
+    ax: Axes, history: Sequence[dict[str, float]], best_epoch: int, color: str
+) -> Axes:
+    """Draw training (thin) and validation loss (thick) by epoch; a dot marks the kept weights."""
+    epochs = np.arange(1, len(history) + 1)
+    validation = [epoch["validation_loss"] for epoch in history]
+    ax.plot(epochs, [epoch["train_loss"] for epoch in history], color=color, linewidth=0.8)
+    ax.plot(epochs, validation, color=color, linewidth=2)
+    if best_epoch:
+        ax.plot(best_epoch, validation[best_epoch - 1], "o", color=color)
+    ax.set(xlabel="epoch", ylabel="cross-entropy (nats)")
+    return ax

@@ -1,0 +1,32 @@
+"""One seed per network, one independent random stream per purpose."""
+
+from zlib import crc32
+
+import numpy as np
+import torch
+
+from modlib.validation import is_whole
+
+
+def generator(seed: int, purpose: str) -> torch.Generator:
+    """Return a CPU random generator for one purpose of one network.
+
+    The streams of one seed are independent of each other, so that, say, switching dropout on
+    changes neither the initial weights nor the order of the batches.
+
+    Parameters
+    ----------
+    seed
+        A whole number, 0 or more.
+    purpose
+        What the numbers are for, such as ``"split"`` or ``"dropout"``.
+
+    Raises
+    ------
+    ValueError
+        If ``seed`` is not a whole number of at least 0.
+    """
+    if not is_whole(seed) or seed < 0:
+        raise ValueError(f"seed must be a whole number, 0 or more. Got {seed!r}.")
+    state = np.random.SeedSequence([int(seed), crc32(purpose.encode())]).generate_state(2)
+    return torch.Generator().manual_seed((int(state[0]) << 31) ^ int(state[1]))

@@ -1,0 +1,150 @@
+"""What a matrix of similarities and an assignment must be: one rule and one message each."""
+
+from collections.abc import Collection
+from numbers import Integral, Real
+from sys import float_info
+from typing import Any
+
+import numpy as np
+
+LARGEST_LABEL = np.iinfo(np.int64).max
+ASYMMETRY = 1e-5  # of the largest entry: what single precision leaves of a symmetric matrix
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number, of Python or NumPy; True and False are not."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite real number, of Python or NumPy; True and False are not."""
+    is_real = isinstance(value, Real) and not isinstance(value, bool)
+    return is_real and abs(value) <= float_info.max
+
+
+def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
+    """Raise a ``ValueError`` that lists the choices unless the value is one of them."""
+    if not isinstance(value, str) or value not in choices:
+        listed = ", ".join(map(repr, choices))
+        raise ValueError(f"{name} must be one of {listed}. Got {value!r}.")
+
+
+def check_similarity(matrix: Any, name: str = "similarity") -> np.ndarray:
+    """Return a non-negative symmetric matrix as float64 ``[units, units]``, exactly symmetric.
+
+    Rounding is forgiven: the result is the mean of the matrix and its transpose.
+
+    Raises
+    ------
+    ValueError
+        If it is not square, or empty, or has an entry that is not finite or is negative, or is
+        asymmetric beyond rounding.
+    """
+    array = _as_float(matrix, name)
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or not array.size:
+        raise ValueError(
+            f"{name} must be a square matrix [units, units] of at least one unit. "
+            f"Got shape {array.shape}."
+        )
+    _check_entries(array, name)
+    gap = np.abs(array - array.T)
+    if gap.max() > ASYMMETRY * array.max():
+        i, j = np.unravel_index(gap.argmax(), gap.shape)
+        raise ValueError(
+            f"{name} must be symmetric. Got {array[i, j]:g} at [{i}, {j}] but {array[j, i]:g} at "
+            f"[{j}, {i}]: pass (S + S.T) / 2 if that is what you mean."
+        )
+    return array / 2 + array.T / 2  # halved first, so that no sum overflows
+
+
+def check_adjacency(matrix: Any) -> np.ndarray:
+    """Return a similarity matrix whose diagonal is zero, as :func:`check_similarity` does.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`check_similarity`, and if the diagonal is not zero.
+    """
+    adjacency = check_similarity(matrix, "adjacency")
+    if np.diagonal(adjacency).any():
+        raise ValueError(
+            "adjacency must have a zero diagonal. Got a largest diagonal entry of "
+            f"{np.diagonal(adjacency).max():g}: pass the similarity through to_adjacency."
+        )
+    return adjacency
+
+
+def check_labels(labels: Any, n_units: int | None = None, name: str = "labels") -> np.ndarray:
+    """Return labels as int64 ``[units]``: -1 for unused units, else a cluster from 0 on.
+
+    Raises
+    ------
+    ValueError
+        If they are not whole numbers of at least -1, not one-dimensional, empty, or not
+        ``n_units`` many.
+    """
+    array = as_array(labels, name)
+    if array.ndim != 1 or not array.size:
+        raise ValueError(f"{name} must be a list of one label per unit. Got shape {array.shape}.")
+    if n_units is not None and len(array) != n_units:
+        raise ValueError(
+            f"{name} must have one label per unit, {n_units} in all. Got {len(array)}."
+        )
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name} must be whole numbers. Got dtype {array.dtype}.")
+    for extreme in (array.min(), array.max()):
+        if not -1 <= extreme <= LARGEST_LABEL:
+            raise ValueError(f"{name} must be -1 (unused) or a cluster from 0 on. Got {extreme}.")
+    return array.astype(np.int64)
+
+
+def check_memberships(memberships: Any, n_units: int | None = None) -> np.ndarray:
+    """Return soft assignments as float64 ``[units, clusters]`` with rows that sum to one.
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong, an entry is negative or not finite, or a row does not sum to one.
+    """
+    array = _as_float(memberships, "labels")
+    if array.ndim != 2 or not array.size or (n_units is not None and len(array) != n_units):
+        raise ValueError(
+            "labels must be one label per unit, or memberships [units, clusters]"
+            f"{'' if n_units is None else f' of {n_units} units'}. Got shape {array.shape}."
+        )
+    _check_entries(array, "labels")
+    sums = array.sum(axis=1)
+    worst = np.abs(sums - 1.0).argmax()
+    if abs(sums[worst] - 1.0) > 1e-6:
+        raise ValueError(
+            f"labels given as memberships must sum to one for each unit. Got {sums[worst]:g} "
+            f"for unit {worst}."
+        )
+    return array
+
+
+def as_array(values: Any, name: str) -> np.ndarray:
+    """Return values as an array, or raise a ``ValueError`` that says why they are none."""
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} must be an array of numbers. Got: {error}") from error
+
+
+def _as_float(values: Any, name: str) -> np.ndarray:
+    array = as_array(values, name)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be an array of real numbers. Got dtype {array.dtype}.")
+    return array.astype(np.float64)
+
+
+def _check_entries(array: np.ndarray, name: str) -> None:
+    if not np.isfinite(array).all():
+        where = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
+        raise ValueError(f"{name} must be finite. Got {array[where]} at {list(where)}.")
+    if array.min() < 0:
+        where = tuple(map(int, np.unravel_index(array.argmin(), array.shape)))
+        raise ValueError(
+            f"{name} must not be negative. Got {array[where]:g} at {list(where)}: take absolute "
+            "values, or clip, as your question demands."
+        )

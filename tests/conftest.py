@@ -1,0 +1,35 @@
+"""Fixtures that several test modules share."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def mnist_root() -> Path:
+    """The root of the real MNIST, found through MODLIB_DATA; skips where it is not there."""
+    from modlib.data import MNIST_FILES, data_root
+
+    root = data_root()
+    folder = root / "MNIST" / "raw"
+    if not all((folder / name).is_file() for name in MNIST_FILES):
+        pytest.skip(f"needs the real MNIST, which is not in {folder}: set MODLIB_DATA")
+    return root
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The digits of scikit-learn; they come with it."""
+    from modlib.data import load
+
+    return load("digits")
+
+
+@pytest.fixture(scope="session")
+def trained(digits):
+    """A small network that has learnt the digits; do not change it."""
+    from modlib.config import TrainingConfig
+    from modlib.training import train
+
+    config = TrainingConfig(hidden=(16, 12), dropout=0.1, max_epochs=15, learning_rate=5e-3)
+    return train(config, digits, [0])[0].model

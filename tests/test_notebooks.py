@@ -1,0 +1,125 @@
+"""The chapters as papermill runs them, with parameters that are not the defaults."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.md"))
+NO_DATA = "/dev/null/none"  # below a file: nothing is there, and nothing can be put there
+
+
+def parameter_names(notebook: Path) -> set[str]:
+    cells = nbformat.read(notebook, as_version=4).cells
+    (cell,) = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    return set(re.findall(r"^(\w+) =", cell.source, flags=re.MULTILINE))
+
+
+def run(name: str, folder: Path, **parameters) -> nbformat.NotebookNode:
+    notebook = ROOT / "notebooks" / f"{name}.ipynb"
+    unknown = set(parameters) - parameter_names(notebook)
+    assert not unknown, f"papermill would pass over {unknown} in silence"
+    return papermill.execute_notebook(
+        notebook, folder / "run.ipynb", parameters, progress_bar=False, kernel_name="python3"
+    )
+
+
+def glued(notebook: nbformat.NotebookNode) -> dict[str, float]:
+    """The numbers that the text of the chapter quotes."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return {
+        output.metadata.scrapbook.name: float(*output.data.values())
+        for output in outputs
+        if "scrapbook" in output.get("metadata", {})
+    }
+
+
+def texts(notebook: nbformat.NotebookNode) -> str:
+    return "\n".join(
+        str(content)
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        for content in output.get("data", {}).values()
+    )
+
+
+def n_figures(notebook: nbformat.NotebookNode) -> int:
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return sum("image/svg+xml" in output.get("data", {}) for output in outputs)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_notebook_matches_its_text_and_has_no_outputs(chapter):
+    twin = chapter.with_suffix(".ipynb")
+    text = subprocess.run(
+        [sys.executable, "-m", "jupytext", "--quiet", "--to", "md:myst", "--output", "-", twin],
+        check=True, capture_output=True, text=True, cwd=ROOT,
+    ).stdout  # fmt: skip
+    assert text == chapter.read_text()
+    for cell in json.loads(twin.read_text())["cells"]:
+        assert not cell.get("outputs")
+        assert not cell.get("execution_count")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_every_figure_has_a_caption_a_name_an_alternative_text_and_a_mention(chapter):
+    text = chapter.read_text()
+    cells = nbformat.read(chapter.with_suffix(".ipynb"), as_version=4).cells
+    drawing = [cell for cell in cells if "plt.show()" in cell.source]
+    assert drawing
+    for cell in drawing:
+        figure = cell.metadata["mystnb"]["figure"]
+        assert figure["caption"].endswith(".")
+        assert cell.metadata["mystnb"]["image"]["alt"]
+        assert "hide-input" in cell.metadata["tags"]
+        mention, place = f"{{numref}}`{figure['name']}`", f"name: {figure['name']}"
+        assert 0 <= text.find(mention) < text.find(place)
+
+
+def test_introduction_runs_on_digits_with_other_parameters(tmp_path):
+    notebook = run(
+        "01-introduction", tmp_path, dataset="digits", regularizer="l1", strength=1e-3, seed=1,
+        epochs=30, layer=2, absolute="outside",
+    )  # fmt: skip
+    numbers = glued(notebook)
+    assert 80 < numbers["accuracy-plain"] <= 100  # chance is 10
+    assert 0 <= numbers["n-raised"] <= 8
+    assert 0 < numbers["agreement-plain-between"] < 1
+    assert n_figures(notebook) == 3
+    assert "Not MNIST" not in texts(notebook)  # digits were asked for
+
+
+def test_introduction_runs_on_mnist(tmp_path, mnist_root, monkeypatch):
+    monkeypatch.setenv("MODLIB_DATA", str(mnist_root))
+    notebook = run("01-introduction", tmp_path, epochs=2, strength=0.3)
+    numbers = glued(notebook)
+    assert numbers["accuracy-plain"] > 90  # two epochs are enough for that on MNIST
+    assert n_figures(notebook) == 3
+    assert "Not MNIST" not in texts(notebook)
+
+
+def test_introduction_says_so_where_digits_stand_in_for_mnist(tmp_path, monkeypatch):
+    monkeypatch.setenv("MODLIB_DATA", NO_DATA)
+    notebook = run("01-introduction", tmp_path, epochs=1)
+    assert "Not MNIST" in texts(notebook)
+    assert NO_DATA in texts(notebook)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"strength": 1.5}, "dropout must be a number between"),
+        ({"epochs": 1_000_000}, "max_epochs must be a whole number between"),
+        ({"layer": 3}, "layer must be 1 or 2"),
+    ],
+)
+def test_introduction_refuses_absurd_parameters_before_any_work(tmp_path, parameters, message):
+    with pytest.raises(papermill.PapermillExecutionError, match=message) as failure:
+        run("01-introduction", tmp_path, **parameters)
+    assert "train(" not in failure.value.source
