@@ -9,6 +9,10 @@ LOCK := requirements.lock
 HTML := _build/html
 # An extra package index, for instance the one of PyTorch's CPU builds (see README.md).
 TORCH_INDEX :=
+# Chapters run in their own folder, where a relative path would lead elsewhere.
+ifdef MODLIB_DATA
+export MODLIB_DATA := $(abspath $(MODLIB_DATA))
+endif
 
 .PHONY: help
 help: ## list what can be made

@@ -7,7 +7,14 @@ import numpy as np
 
 from modlib.kernels import monte_carlo
 from modlib.modularity import modularity, modularity_matrix, to_adjacency
-from modlib.validation import check_adjacency, check_choice, check_labels, is_number, is_whole
+from modlib.validation import (
+    check_adjacency,
+    check_choice,
+    check_labels,
+    check_seed,
+    is_number,
+    is_whole,
+)
 
 ROUNDING = 1e-14  # adjacencies sum to one: differences of Q below this are rounding
 
@@ -183,10 +190,9 @@ def monte_carlo_modules(
     """
     if not is_whole(n_steps) or n_steps < 0:
         raise ValueError(f"n_steps must be a whole number of at least 0. Got {n_steps!r}.")
+    seed = check_seed(seed)
     if not is_number(entropy) or entropy <= 0:
         raise ValueError(f"entropy must be a number above 0, in nats. Got {entropy!r}.")
-    if not is_whole(seed) or seed < 0:
-        raise ValueError(f"seed must be a whole number, 0 or more. Got {seed!r}.")
     adjacency = check_adjacency(adjacency)
     matrix = modularity_matrix(adjacency, resolution)
     labels = check_labels(labels, len(matrix))

@@ -1,27 +1,89 @@
 """Agreement of two assignments of the same units (section 4.3)."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import inf, nan
 from typing import Any
 
 import numpy as np
+from clusim import sim
 from clusim.clustering import Clustering
-from clusim.sim import element_sim
 
-from modlib.validation import check_choice, check_labels
+from modlib.validation import check_choice, check_labels, check_seed, is_whole
+
+
+@dataclass(frozen=True)
+class ClusterMeasure:
+    """One way to compare two partitions: a function of clusim and what its values mean."""
+
+    function: Callable[[Clustering, Clustering], float]
+    low: float
+    """The lowest value it can take."""
+    high: float
+    """The highest value it can take."""
+    closer_is_higher: bool = True
+    """Whether a higher value means more agreement; if not, the measure is a distance."""
+    symmetric: bool = True
+    """Whether the order of the two partitions is of no account."""
+
+    @property
+    def of_equals(self) -> float:
+        """The value of a partition with itself; NaN if that depends on the partition."""
+        if self.function is sim.mi:
+            return nan
+        return self.high if self.closer_is_higher else self.low
+
+
+CLUSTER_MEASURES: dict[str, ClusterMeasure] = {
+    "element": ClusterMeasure(sim.element_sim, 0, 1),
+    "jaccard": ClusterMeasure(sim.jaccard_index, 0, 1),
+    "rand": ClusterMeasure(sim.rand_index, 0, 1),
+    "adjusted_rand": ClusterMeasure(sim.adjrand_index, -1, 1),
+    "fowlkes_mallows": ClusterMeasure(sim.fowlkes_mallows_index, 0, 1),
+    "f": ClusterMeasure(sim.fmeasure, 0, 1),
+    "czekanowski": ClusterMeasure(sim.czekanowski_index, 0, 1),
+    "dice": ClusterMeasure(sim.dice_index, 0, 1),
+    "sorensen": ClusterMeasure(sim.sorensen_index, 0, 1),
+    "rogers_tanimoto": ClusterMeasure(sim.rogers_tanimoto_index, 0, 1),
+    "southwood": ClusterMeasure(sim.southwood_index, 0, inf),
+    "purity": ClusterMeasure(sim.purity_index, 0, 1, symmetric=False),
+    "classification_error": ClusterMeasure(
+        sim.classification_error, 0, 1, closer_is_higher=False, symmetric=False
+    ),
+    "geometric_accuracy": ClusterMeasure(sim.geometric_accuracy, 0, 1),
+    "mutual_information": ClusterMeasure(sim.mi, 0, inf),
+    "normalized_mutual_information": ClusterMeasure(sim.nmi, 0, 1),
+    "adjusted_mutual_information": ClusterMeasure(sim.adj_mi, -1, 1),
+    "reduced_mutual_information": ClusterMeasure(partial(sim.rmi, norm_type="normalized"), -inf, 1),
+    "variation_of_information": ClusterMeasure(sim.vi, 0, inf, closer_is_higher=False),
+}
+"""The measures of clusim 0.4 that apply to partitions, by name.
+
+Information is in bits. ``f``, ``czekanowski``, ``dice`` and ``sorensen`` are one measure under four
+names, as in clusim. Left out are ``omega_index``, ``onmi`` and ``overlap_quality``, which are for
+overlapping clusters (on partitions the first is the adjusted Rand index and the last is constant),
+and ``pearson_correlation``, which in clusim 0.4 lacks the square root of its denominator and so
+gives a partition next to no correlation with itself.
+"""
 
 
 def cluster_similarity(labels_a: Any, labels_b: Any, measure: str = "element") -> float:
     """Compute how much two assignments agree.
 
-    Unused units (-1) form one cluster of their own.
+    Unused units (-1) form one cluster of their own. Where clusim divides zero by zero, or differs
+    between measures, two rules hold: equal assignments have the best value of the measure's range
+    (the mutual information of equals is their entropy), and an assignment to a single cluster
+    tells nothing about any other, so that its information about it is zero.
 
     Parameters
     ----------
     labels_a, labels_b
         Whole numbers of shape ``[units]``, -1 for unused units.
     measure
-        ``"element"``: the element-centric similarity of Gates et al. (2019), in [0, 1]; 1 for
-        equal assignments. For partitions it is the mean over units of the overlap of the unit's
-        two clusters over the size of the larger.
+        One of :data:`CLUSTER_MEASURES`. ``"element"`` is the element-centric similarity of Gates
+        et al. (2019): for partitions the mean over units of the overlap of the unit's two
+        clusters over the size of the larger.
 
     Raises
     ------
@@ -32,33 +94,93 @@ def cluster_similarity(labels_a: Any, labels_b: Any, measure: str = "element") -
     check_choice("measure", measure, CLUSTER_MEASURES)
     labels_a = check_labels(labels_a, name="labels_a")
     labels_b = check_labels(labels_b, len(labels_a), name="labels_b")
-    return float(CLUSTER_MEASURES[measure](_clustering(labels_a), _clustering(labels_b)))
+    return _similarity(_canonical(labels_a), _canonical(labels_b), CLUSTER_MEASURES[measure])
 
 
-CLUSTER_MEASURES = {"element": element_sim}
+def _similarity(labels_a: np.ndarray, labels_b: np.ndarray, measure: ClusterMeasure) -> float:
+    if np.array_equal(labels_a, labels_b) and measure.of_equals == measure.of_equals:
+        return float(measure.of_equals)
+    # The conversion rounds away the last digits of values such as 1 + 1e-16.
+    value = float(measure.function(_clustering(labels_a), _clustering(labels_b)))
+    return min(max(value, float(measure.low)), float(measure.high))
+
+
+def _canonical(labels: np.ndarray) -> np.ndarray:
+    """Name clusters by order of appearance, so that equal partitions have equal labels."""
+    _, first, index = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[index]
 
 
 def _clustering(labels: np.ndarray) -> Clustering:
     return Clustering().from_membership_list(labels.tolist())
 
 
-def agreement_matrix(assignments: list[Any], measure: str = "element") -> np.ndarray:
+@dataclass(frozen=True)
+class ChanceLevel:
+    """How much two assignments would agree if they had nothing to do with each other."""
+
+    mean: float
+    std: float
+    values: np.ndarray
+    """The agreement under each permutation, shape ``[permutations]``."""
+
+
+def chance_level(
+    labels_a: Any,
+    labels_b: Any,
+    measure: str = "element",
+    n_permutations: int = 200,
+    seed: int = 0,
+) -> ChanceLevel:
+    """Compute the agreement by chance: with the units of one assignment shuffled.
+
+    The number and sizes of clusters stay as they are (the permutation model of Hubert and
+    Arabie, 1985).
+
+    Parameters
+    ----------
+    labels_a, labels_b, measure
+        As for :func:`cluster_similarity`.
+    n_permutations
+        Number of shuffles, at least 1.
+    seed
+        Draws the shuffles.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`cluster_similarity`, or if an option is outside its range.
+    """
+    check_choice("measure", measure, CLUSTER_MEASURES)
+    if not is_whole(n_permutations) or n_permutations < 1:
+        raise ValueError(
+            f"n_permutations must be a whole number of at least 1. Got {n_permutations!r}."
+        )
+    labels_a = check_labels(labels_a, name="labels_a")
+    labels_b = check_labels(labels_b, len(labels_a), name="labels_b")
+    random = np.random.default_rng(check_seed(seed))
+    values = np.array(
+        [
+            cluster_similarity(labels_a, random.permutation(labels_b), measure)
+            for _ in range(n_permutations)
+        ]
+    )
+    return ChanceLevel(float(values.mean()), float(values.std()), values)
+
+
+def agreement_matrix(assignments: Sequence[Any], measure: str = "element") -> np.ndarray:
     """Compute the agreement of every two of several assignments of the same units.
 
     Returns
     -------
     numpy.ndarray
-        Float64 of shape ``[assignments, assignments]``, symmetric.
+        Float64 of shape ``[assignments, assignments]``: row against column.
 
     Raises
     ------
     ValueError
         As for :func:`cluster_similarity`.
     """
-    n = len(assignments)
-    matrix = np.empty((n, n))
-    for i in range(n):
-        for j in range(i, n):
-            matrix[i, j] = cluster_similarity(assignments[i], assignments[j], measure)
-            matrix[j, i] = matrix[i, j]
-    return matrix
+    return np.array(
+        [[cluster_similarity(one, other, measure) for other in assignments] for one in assignments]
+    )

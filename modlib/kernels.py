@@ -1,10 +1,29 @@
-"""The inner loop of the Monte Carlo search, compiled."""
+"""The inner loops, compiled: sums of products for similarity, the Monte Carlo search."""
 
 import numpy as np
 from numba import njit
 
 TIE = 1e-14  # adjacencies sum to one: gains closer than this differ by rounding only
 N_BISECTIONS = 60
+
+
+@njit(cache=True)
+def sum_products(products):
+    """Sum symmetric matrices ``[samples, units, units]``, and their absolute values, in float64."""
+    n = products.shape[1]
+    signed = np.zeros((n, n))
+    absolute = np.zeros((n, n))
+    for sample in range(len(products)):
+        for i in range(n):
+            for j in range(i + 1):
+                value = np.float64(products[sample, i, j])
+                signed[i, j] += value
+                absolute[i, j] += abs(value)
+    for i in range(n):
+        for j in range(i):
+            signed[j, i] = signed[i, j]
+            absolute[j, i] = absolute[i, j]
+    return signed, absolute
 
 
 @njit(cache=True)

@@ -111,7 +111,7 @@ def relu_layers(model: nn.Module) -> list[nn.Linear] | None:
     """
     if type(model) is MLP:
         return list(model.layers)
-    if not isinstance(model, nn.Sequential):
+    if type(model) is not nn.Sequential:  # a subclass may have a forward of its own
         return None
     modules = [m for m in model if not isinstance(m, (nn.Dropout, nn.Identity))]
     linears, between = modules[::2], modules[1::2]

@@ -5,7 +5,7 @@ from zlib import crc32
 import numpy as np
 import torch
 
-from modlib.validation import is_whole
+from modlib.validation import check_seed
 
 
 def generator(seed: int, purpose: str) -> torch.Generator:
@@ -26,7 +26,5 @@ def generator(seed: int, purpose: str) -> torch.Generator:
     ValueError
         If ``seed`` is not a whole number of at least 0.
     """
-    if not is_whole(seed) or seed < 0:
-        raise ValueError(f"seed must be a whole number, 0 or more. Got {seed!r}.")
-    state = np.random.SeedSequence([int(seed), crc32(purpose.encode())]).generate_state(2)
+    state = np.random.SeedSequence([check_seed(seed), crc32(purpose.encode())]).generate_state(2)
     return torch.Generator().manual_seed((int(state[0]) << 31) ^ int(state[1]))

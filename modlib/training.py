@@ -20,7 +20,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from modlib.config import TrainingConfig
@@ -31,6 +30,7 @@ from modlib.validation import is_whole
 
 ADAM_BETAS = (0.9, 0.999)  # Kingma & Ba (2015), the defaults of torch.optim.Adam
 ADAM_EPSILON = 1e-8
+ALIGNMENT = 16  # numbers; 64 bytes of float32
 
 Progress = Callable[[int, list[int]], None]
 
@@ -171,12 +171,18 @@ class _Stack:
 
     def __init__(self, models: Sequence[MLP], config: TrainingConfig) -> None:
         self.widths, self.config, self.n_steps = models[0].widths, config, 0
-        self.parameters = torch.stack([parameters_to_vector(m.parameters()) for m in models])
+        length = sum(_padded(p.numel()) for p in models[0].parameters())
+        self.parameters = torch.zeros(len(models), length)
         self.mean = torch.zeros_like(self.parameters)
         self.square = torch.zeros_like(self.parameters)
-        is_weight = [torch.full_like(p, p.dim() > 1) for p in models[0].parameters()]
-        self.is_weight = parameters_to_vector(is_weight)
+        self.is_weight = torch.zeros(1, length)
+        for weight, _ in self._views(self.is_weight):
+            weight.fill_(1.0)
         self._lay_out()
+        for row, model in enumerate(models):
+            for (weight, bias), linear in zip(self.layers, model.layers, strict=True):
+                weight[row] = linear.weight.detach()
+                bias[row, 0] = linear.bias.detach()
 
     def _lay_out(self) -> None:
         """Name the parts of the flat parameters and gradients: views, one pair per layer."""
@@ -189,9 +195,9 @@ class _Stack:
         start = 0
         for n_in, n_out in pairwise(self.widths):
             weight = flat[:, start : start + n_in * n_out].unflatten(1, (n_out, n_in))
-            start += n_in * n_out
+            start += _padded(n_in * n_out)
             bias = flat[:, start : start + n_out].unsqueeze(1)
-            start += n_out
+            start += _padded(n_out)
             yield weight, bias
 
     def keep(self, rows: list[int]) -> None:
@@ -204,14 +210,17 @@ class _Stack:
 
     def write_back(self, models: Sequence[MLP]) -> None:
         """Copy the parameters into the networks they belong to."""
-        for model, parameters in zip(models, self.parameters, strict=True):
-            vector_to_parameters(parameters.clone(), model.parameters())
+        for row, model in enumerate(models):
+            for (weight, bias), linear in zip(self.layers, model.layers, strict=True):
+                linear.weight.copy_(weight[row])
+                linear.bias.copy_(bias[row, 0])
 
     def forward(self, inputs: Tensor, runs: Sequence[_Run]) -> list[Tensor]:
         """Activations of every layer ``[networks, samples, units]``, from inputs to logits."""
         values = [inputs]
         for index, (weight, bias) in enumerate(self.layers):
-            output = torch.baddbmm(bias, values[-1], weight.mT)
+            shape = len(weight), inputs.shape[1], weight.shape[1]
+            output = torch.baddbmm(bias, values[-1], weight.mT, out=_aligned(*shape))
             if index < len(self.layers) - 1:
                 output.relu_()
                 if self.config.dropout:
@@ -237,7 +246,8 @@ class _Stack:
             torch.bmm(error.mT, values[index], out=weight_gradient)
             torch.sum(error, dim=1, keepdim=True, out=bias_gradient)
             if index:
-                error = torch.bmm(error, self.layers[index][0])
+                out = _aligned(*values[index].shape)
+                error = torch.bmm(error, self.layers[index][0], out=out)
                 error.mul_(values[index].sign()).div_(1.0 - self.config.dropout)
         self._add_penalty_gradient()
 
@@ -262,6 +272,21 @@ class _Stack:
         )
 
 
+def _padded(n_numbers: int) -> int:
+    return -(-n_numbers // ALIGNMENT) * ALIGNMENT
+
+
+def _aligned(n_networks: int, n_rows: int, n_columns: int) -> Tensor:
+    """Room for a matrix per network, each starting at a multiple of 64 bytes.
+
+    Where a matrix starts in memory decides in which order MKL sums its products, and so the last
+    bits: every network's must start alike, whatever its row in the stack.
+    """
+    size = n_rows * n_columns
+    flat = torch.empty(n_networks, _padded(size))
+    return flat[:, :size].unflatten(1, (n_rows, n_columns))
+
+
 def _train_epoch(
     stack: _Stack, runs: Sequence[_Run], data: Dataset, config: TrainingConfig
 ) -> list[float]:
@@ -270,15 +295,16 @@ def _train_epoch(
     rates = torch.tensor([run.learning_rate for run in runs])
     losses = []
     # Allocated once: fresh memory for every batch would cost as much as reading it.
-    buffer = torch.empty(len(runs) * config.batch_size, data.n_inputs)
+    buffer = _aligned(len(runs), min(config.batch_size, order.shape[1]), data.n_inputs)
     for batch in order.split(config.batch_size, dim=1):
-        inputs = buffer[: batch.numel()]
-        torch.index_select(data.train_inputs, 0, batch.flatten(), out=inputs)
+        inputs = buffer[:, : batch.shape[1]]
+        for samples, rows in zip(batch, inputs, strict=True):
+            torch.index_select(data.train_inputs, 0, samples, out=rows)
         targets = data.train_targets[batch].unsqueeze(2)
-        values = stack.forward(inputs.unflatten(0, batch.shape), runs)
+        values = stack.forward(inputs, runs)
         log_probabilities = functional.log_softmax(values[-1], dim=2)
         losses.append(log_probabilities.gather(2, targets).squeeze(2))
-        error = log_probabilities.exp_()
+        error = torch.exp(log_probabilities, out=_aligned(*log_probabilities.shape))
         error.scatter_add_(2, targets, -torch.ones_like(targets, dtype=error.dtype))
         stack.backward(values, error.div_(batch.shape[1]))
         stack.adam_step(rates)
@@ -329,9 +355,18 @@ def load_weights(path: str | os.PathLike[str]) -> MLP:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()
-            model = MLP(json.loads(metadata["widths"]), json.loads(metadata["dropout"]))
-            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})
-    except (SafetensorError, TypeError, KeyError, RuntimeError, ValueError) as error:
+            widths, dropout = json.loads(metadata["widths"]), json.loads(metadata["dropout"])
+            # The file's own shapes first: they are no larger than the file, widths could be.
+            shapes = [
+                file.get_slice(f"layers.{i}.weight").get_shape() for i in range(len(widths) - 1)
+            ]
+            if [[n_out, n_in] for n_in, n_out in pairwise(widths)] != shapes:
+                raise ValueError(f"its widths {widths} do not fit its weights {shapes}")
+            model = MLP(widths, dropout)
+            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except FileNotFoundError:
+        raise
+    except (SafetensorError, OSError, TypeError, KeyError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"{os.fspath(path)} must be a network written by save_weights. Got a file that is "
             f"damaged or of another kind ({error}): write it again."

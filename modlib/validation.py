@@ -1,8 +1,8 @@
 """What a matrix of similarities and an assignment must be: one rule and one message each."""
 
 from collections.abc import Collection
+from math import isfinite
 from numbers import Integral, Real
-from sys import float_info
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,19 @@ def is_whole(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     """Whether a value is a finite real number, of Python or NumPy; True and False are not."""
-    is_real = isinstance(value, Real) and not isinstance(value, bool)
-    return is_real and abs(value) <= float_info.max
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return isfinite(value)
+    except OverflowError:  # a whole number too large for a float
+        return False
+
+
+def check_seed(seed: Any) -> int:
+    """Return a seed as an int, or raise a ``ValueError`` if it is not a whole number from 0 on."""
+    if not is_whole(seed) or seed < 0:
+        raise ValueError(f"seed must be a whole number, 0 or more. Got {seed!r}.")
+    return int(seed)
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> None:

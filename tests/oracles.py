@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from itertools import pairwise
 from math import inf, sqrt
 
 import numpy as np
@@ -113,7 +114,7 @@ def literal_choice(scores: np.ndarray, entropy: float) -> tuple[np.ndarray, floa
     if np.log(len(scores)) <= entropy:
         return np.full(len(scores), 1 / len(scores)), inf
     low, high = 1e-18, 1e6
-    for _ in range(200):
+    for _ in range(90):
         middle = sqrt(low * high)
         if entropy_of(boltzmann(scores, middle)) < entropy:
             low = middle
@@ -249,7 +250,7 @@ class PlainNetwork(nn.Module):
         random = generator(seed, "initial weights")
         self.dropout = dropout
         self.layers = nn.ModuleList()
-        for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+        for n_in, n_out in pairwise(widths):
             linear = nn.Linear(n_in, n_out)
             for parameter in (linear.weight, linear.bias):
                 nn.init.uniform_(parameter, -1 / sqrt(n_in), 1 / sqrt(n_in), generator=random)

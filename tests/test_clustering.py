@@ -164,16 +164,14 @@ def test_the_monte_carlo_search_equals_algorithm_3_on_a_real_similarity(trained,
 
 
 def test_many_steps_do_not_pile_up_rounding():
-    # The last Q of the trace is a sum of thousands of predicted gains; the first differences
-    # were held equal to the literal algorithm's. Here the best of the path must be the Q of the
-    # labels: the best is kept whether or not it was accepted, so it may exceed the path.
-    for matrix in MATRICES:
+    # The path is a sum of predicted gains. Its highest point was also a proposal, so the best Q,
+    # computed anew from the labels, is no lower; and at this low entropy it is soon accepted.
+    for matrix in MATRICES[::4]:
         adjacency = to_adjacency(matrix)
         modules = monte_carlo_modules(
             adjacency, np.zeros(len(matrix), int), 20_000, entropy=0.01, trace=True
         )
-        assert modules.q >= modules.trace.q.max() - 1e-13
-        assert modules.trace.q.max() > 0.99 * modules.q
+        assert modules.trace.q.max() == pytest.approx(modules.q, abs=1e-13)
 
 
 def test_resolution_reaches_the_search():

@@ -469,8 +469,9 @@ def test_what_is_asked_for_twice_is_computed_once(method):
         ({"model": nn.Linear(5, 3)}, "must be a modlib.models.MLP or a torch.nn.Sequential. Got L"),
         ({"model": nn.Sequential(nn.Linear(5, 3))}, "must have a hidden layer.* Got 1"),
         (
-            {"model": nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)), "method": "closed_form"},
-            "method must be 'autograd' for a model that is not a chain .* Got 'closed_form' for Seq",
+            {"model": nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)),
+             "method": "closed_form"},
+            "method must be 'autograd' for a model that is not .* Got 'closed_form' for Sequential",
         ),
     ],
 )  # fmt: skip

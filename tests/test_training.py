@@ -60,6 +60,12 @@ def same(one, other):
 # --------------------------------------------------------------------------- the hand-made parts
 
 
+def gradient_of(stack, row):
+    """The gradient of one network, in the order of its parameters."""
+    parts = [part[row].flatten() for layer in stack.layer_gradients for part in layer]
+    return torch.cat(parts).clone()
+
+
 @pytest.mark.parametrize("penalty", [{}, {"l1": 0.3}, {"l2": 0.2}, {"l1": 0.1, "l2": 0.5}], ids=str)
 @pytest.mark.parametrize("widths", [(5, 4, 3), (5, 7, 6, 3), (4, 3, 6, 2, 5)], ids=str)
 def test_the_stacked_gradient_equals_autograd(float64, widths, penalty):
@@ -78,7 +84,7 @@ def test_the_stacked_gradient_equals_autograd(float64, widths, penalty):
             loss = loss + config.l1 * linear.weight.abs().sum()
             loss = loss + config.l2 * linear.weight.square().sum()
         expected = parameters_to_vector(torch.autograd.grad(loss, list(model.parameters())))
-        torch.testing.assert_close(stack.gradient[row], expected, rtol=0, atol=1e-14)
+        torch.testing.assert_close(gradient_of(stack, row), expected, rtol=0, atol=1e-14)
 
 
 def test_the_stacked_gradient_equals_autograd_through_dropout(float64):
@@ -99,7 +105,7 @@ def test_the_stacked_gradient_equals_autograd_through_dropout(float64):
         hidden = torch.relu(linear(hidden)) * kept / 0.6
     loss = functional.cross_entropy(model.layers[-1](hidden), data.train_targets)
     expected = parameters_to_vector(torch.autograd.grad(loss, list(model.parameters())))
-    torch.testing.assert_close(stack.gradient[0], expected, rtol=0, atol=1e-14)
+    torch.testing.assert_close(gradient_of(stack, 0), expected, rtol=0, atol=1e-14)
 
 
 def test_adam_steps_equal_those_of_torch(float64):
@@ -148,7 +154,9 @@ def test_training_equals_a_plain_pytorch_loop(digits, float64, recipe):
     config, data = replace(SHORT, **recipe), in_type(digits, float64)
     for network in train(config, data, [4, 9]):
         weights, history = train_plainly(config, data, network.seed)
-        torch.testing.assert_close(dict(network.model.state_dict()), dict(weights), rtol=0, atol=1e-10)
+        torch.testing.assert_close(
+            dict(network.model.state_dict()), dict(weights), rtol=0, atol=1e-10
+        )
         assert len(network.history) == len(history) == 3
         for epoch, expected in zip(network.history, history, strict=True):
             assert epoch == pytest.approx(expected, rel=1e-9)
@@ -180,7 +188,9 @@ def test_schedule_and_early_stopping_equal_those_of_a_plain_loop(float64):
         assert history[-1]["learning_rate"] < 0.02
         for epoch, expected in zip(network.history, history, strict=True):
             assert epoch == pytest.approx(expected, rel=1e-8)
-        torch.testing.assert_close(dict(network.model.state_dict()), dict(weights), rtol=0, atol=1e-9)
+        torch.testing.assert_close(
+            dict(network.model.state_dict()), dict(weights), rtol=0, atol=1e-9
+        )
     assert len(lengths) > 1, "networks should stop at different epochs"
 
 
@@ -219,7 +229,6 @@ def test_a_network_does_not_depend_on_others_that_stop_earlier(dropout):
         assert same(network, train(config, data, [network.seed])[0])
 
 
-@pytest.mark.skipif(torch.get_num_threads() < 1, reason="always runs")
 def test_bits_do_not_depend_on_the_number_of_threads_which_is_restored(digits):
     before = torch.get_num_threads()
     try:
@@ -387,14 +396,18 @@ def test_a_batch_larger_than_the_data_is_all_of_it(float64):
     torch.testing.assert_close(dict(network.model.state_dict()), dict(weights), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("seeds", [[], [1, 1], [1, np.int64(1)], 3, None, ["a"], [[1]], [True], [1.0]])
+@pytest.mark.parametrize(
+    "seeds", [[], [1, 1], [1, np.int64(1)], 3, None, ["a"], [[1]], [True], [1.0]]
+)
 def test_seeds_must_be_whole_numbers_each_once(digits, seeds):
-    with pytest.raises(ValueError, match="seeds must be one or more whole numbers, each once. Got"):
+    with pytest.raises(
+        ValueError, match=r"seeds must be one or more whole numbers, each once. Got"
+    ):
         train(SHORT, digits, seeds)
 
 
 def test_seeds_must_not_be_negative(digits):
-    with pytest.raises(ValueError, match="seed must be a whole number, 0 or more. Got -1"):
+    with pytest.raises(ValueError, match=r"seed must be a whole number, 0 or more. Got -1"):
         train(SHORT, digits, [-1])
 
 
@@ -526,8 +539,18 @@ def list_metadata(path):
 
 @pytest.mark.parametrize(
     "write",
-    [damaged, text, empty, foreign, other_metadata, wrong_shapes, wrong_widths, no_json, list_metadata],
-)  # fmt: skip
+    [
+        damaged,
+        text,
+        empty,
+        foreign,
+        other_metadata,
+        wrong_shapes,
+        wrong_widths,
+        no_json,
+        list_metadata,
+    ],
+)
 def test_files_that_are_no_networks_are_refused_by_name(tmp_path, write):
     path = tmp_path / "weights.safetensors"
     write(path)
@@ -537,10 +560,10 @@ def test_files_that_are_no_networks_are_refused_by_name(tmp_path, write):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="missing.safetensors"):
+    with pytest.raises(FileNotFoundError, match=r"missing.safetensors"):
         load_weights(tmp_path / "missing.safetensors")
 
 
 def test_a_folder_is_no_network(tmp_path):
-    with pytest.raises((ValueError, OSError), match=tmp_path.name):
+    with pytest.raises(ValueError, match=f"{tmp_path.name} must be a network written by"):
         load_weights(tmp_path)
