@@ -567,3 +567,13 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_folder_is_no_network(tmp_path):
     with pytest.raises(ValueError, match=f"{tmp_path.name} must be a network written by"):
         load_weights(tmp_path)
+
+
+def test_widths_that_do_not_fit_are_refused_before_room_is_made_for_them(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    widths = "[5, 1000000000000, 3]"  # 20 terabytes of float32 in the first layer alone
+    save_file(MLP((5, 4, 3)).state_dict(), path, {"widths": widths, "dropout": "0.0"})
+    with pytest.raises(
+        ValueError, match=r"its widths .* do not fit its weights \[\[4, 5\], \[3, 4\]\]"
+    ):
+        load_weights(path)
