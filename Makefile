@@ -9,6 +9,8 @@ LOCK := requirements.lock
 HTML := _build/html
 # An extra package index, for instance the one of PyTorch's CPU builds (see README.md).
 TORCH_INDEX :=
+# Tables for `make bench`; all unless named.
+TABLES :=
 # Chapters run in their own folder, where a relative path would lead elsewhere.
 ifdef MODLIB_DATA
 export MODLIB_DATA := $(abspath $(MODLIB_DATA))
@@ -44,6 +46,10 @@ book: venv ## build the book, all warnings errors, into _build/html
 .PHONY: test
 test: venv ## run the tests
 	$(BIN)/python -m pytest
+
+.PHONY: bench
+bench: venv ## measure speed and memory, into results/benchmarks.json
+	PYTHONPATH=.:tests $(BIN)/python -m benchmarks $(TABLES)
 
 .PHONY: serve
 serve: ## show the built book on this machine, at port 8000

@@ -2,6 +2,7 @@
 
 The parts, in the order in which data flows: :mod:`modlib.config`, :mod:`modlib.data`,
 :mod:`modlib.models`, :mod:`modlib.training`, :mod:`modlib.similarity`, :mod:`modlib.modularity`,
+:mod:`modlib.search`,
 :mod:`modlib.clustering`, :mod:`modlib.optimality`, :mod:`modlib.comparison`,
 :mod:`modlib.plotting`.
 """

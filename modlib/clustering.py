@@ -7,6 +7,7 @@ import numpy as np
 
 from modlib.kernels import monte_carlo
 from modlib.modularity import modularity, modularity_matrix, to_adjacency
+from modlib.search import best_modules
 from modlib.validation import (
     check_adjacency,
     check_choice,
@@ -65,8 +66,9 @@ def find_modules(
     n_steps, entropy, seed
         Of the Monte Carlo search; see :func:`monte_carlo_modules`.
     method
-        ``"paper"``: the spectral start of Algorithm 2, refined by Algorithm 3. ``"best"`` will
-        be the highest Q that we can find.
+        ``"paper"``: the spectral start of Algorithm 2, refined by Algorithm 3. ``"best"``: the
+        highest Q that we can find, by :func:`modlib.search.best_modules`, which takes no steps
+        of that kind.
     resolution
         Weight of the null model in Q.
 
@@ -75,10 +77,9 @@ def find_modules(
     ValueError
         If the similarity is refused by :func:`modlib.modularity.to_adjacency`, or an option is
         outside its range; the message names it.
-    NotImplementedError
-        For ``method="best"``, which is not written yet.
     """
     check_choice("method", method, METHODS)
+    _check_options(n_steps, entropy, seed)
     return METHODS[method](to_adjacency(similarity), n_steps, entropy, seed, resolution)
 
 
@@ -91,8 +92,14 @@ def _find_as_in_paper(
     )
 
 
-def _find_best(*_: Any) -> Modules:
-    raise NotImplementedError('method="best" is not written yet: use method="paper".')
+def _find_best(
+    adjacency: np.ndarray, _n_steps: int, _entropy: float, seed: int, resolution: float
+) -> Modules:
+    matrix = modularity_matrix(adjacency, resolution)
+    used = _used_units(adjacency)
+    labels = np.full(len(matrix), -1)
+    labels[used] = best_modules(matrix[np.ix_(used, used)], seed)
+    return _modules(adjacency, labels, resolution)
 
 
 METHODS = {"paper": _find_as_in_paper, "best": _find_best}
@@ -188,11 +195,7 @@ def monte_carlo_modules(
     ValueError
         If the adjacency or the labels break these rules, or an option is outside its range.
     """
-    if not is_whole(n_steps) or n_steps < 0:
-        raise ValueError(f"n_steps must be a whole number of at least 0. Got {n_steps!r}.")
-    seed = check_seed(seed)
-    if not is_number(entropy) or entropy <= 0:
-        raise ValueError(f"entropy must be a number above 0, in nats. Got {entropy!r}.")
+    _check_options(n_steps, entropy, seed)
     adjacency = check_adjacency(adjacency)
     matrix = modularity_matrix(adjacency, resolution)
     labels = check_labels(labels, len(matrix))
@@ -215,6 +218,14 @@ def monte_carlo_modules(
     labels = np.full(len(matrix), -1)
     labels[used] = best
     return _modules(adjacency, labels, resolution, path if trace else None)
+
+
+def _check_options(n_steps: Any, entropy: Any, seed: Any) -> None:
+    if not is_whole(n_steps) or n_steps < 0:
+        raise ValueError(f"n_steps must be a whole number of at least 0. Got {n_steps!r}.")
+    if not is_number(entropy) or entropy <= 0:
+        raise ValueError(f"entropy must be a number above 0, in nats. Got {entropy!r}.")
+    check_seed(seed)
 
 
 def _used_units(adjacency: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 TIE = 1e-14  # adjacencies sum to one: gains closer than this differ by rounding only
-N_BISECTIONS = 60
+N_BISECTIONS = 40
 
 
 @njit(cache=True)
@@ -120,9 +120,11 @@ def sample(gains, uniform, entropy):
 def find_temperature(gaps, entropy):
     """Temperature at which weights ``exp(-gaps / temperature)`` have the wanted entropy.
 
-    Entropy grows with temperature, so bisection on its logarithm finds it.
+    Entropy grows with temperature, so bisection on its logarithm finds it: between a temperature
+    at which even the smallest gap weighs nothing, and one at which the largest counts little.
     """
-    low, high = np.log(TIE) - 5.0, np.log(gaps.max()) + 10.0
+    smallest = gaps[gaps > TIE].min()
+    low, high = np.log(smallest) - 4.5, np.log(gaps.max()) + 10.0
     for _ in range(N_BISECTIONS):
         middle = (low + high) / 2
         if _entropy(gaps, np.exp(middle)) < entropy:

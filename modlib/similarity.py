@@ -32,6 +32,8 @@ MEASURES = ("covariance", "input_sensitivity", "output_sensitivity", "loss_hessi
 UPSTREAM = MEASURES[:2]
 DOWNSTREAM = MEASURES[2:]
 
+CHECKED_AT_ONCE = 1024  # samples
+
 Key = tuple[int, str, str]  # layer, measure, where the absolute value is taken
 Sums = Iterator[tuple[int, str, dict[str, Tensor]]]  # layer, measure, sum by absolute
 
@@ -423,10 +425,12 @@ def _check_samples(inputs: Tensor, targets: Tensor) -> None:
             "inputs must be a tensor [samples, inputs] of at least one sample. "
             f"Got {tuple(getattr(inputs, 'shape', ())) or type(inputs).__name__}."
         )
-    if not inputs.is_floating_point() or not inputs.isfinite().all():
+    # In parts: the check must not take more memory than the work.
+    n_odd = sum(int((~part.isfinite()).sum()) for part in inputs.split(CHECKED_AT_ONCE))
+    if not inputs.is_floating_point() or n_odd:
         raise ValueError(
             f"inputs must be finite floating-point numbers. Got {inputs.dtype} with "
-            f"{int((~inputs.isfinite()).sum())} values that are not finite."
+            f"{n_odd} values that are not finite."
         )
     if not isinstance(targets, Tensor) or targets.shape != inputs.shape[:1]:
         raise ValueError(

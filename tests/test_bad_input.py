@@ -12,6 +12,7 @@ from modlib.clustering import find_modules, monte_carlo_modules, spectral_module
 from modlib.comparison import agreement_matrix, cluster_similarity
 from modlib.models import MLP
 from modlib.modularity import effective_clusters, modularity, modularity_matrix, to_adjacency
+from modlib.optimality import certify
 from modlib.similarity import normalize, pairwise_similarity
 
 SIMILARITY = np.array([[4.0, 2.0, 0.0], [2.0, 6.0, 1.0], [0.0, 1.0, 3.0]])
@@ -22,6 +23,8 @@ MATRIX_FUNCTIONS = {
     "normalize": normalize,
     "to_adjacency": to_adjacency,
     "find_modules": lambda matrix: find_modules(matrix, n_steps=5).labels,
+    "find_modules, best": lambda matrix: find_modules(matrix, method="best").labels,
+    "certify": lambda matrix: certify(matrix).labels,
 }
 ADJACENCY_FUNCTIONS = {
     "modularity": lambda matrix: modularity(matrix, LABELS),
@@ -125,10 +128,16 @@ def test_zeros_have_defined_results(n):
     np.testing.assert_array_equal(modularity_matrix(zeros), zeros)
     assert modularity(zeros, unused) == 0
     for modules in (
-        find_modules(zeros), spectral_modules(zeros), monte_carlo_modules(zeros, unused)
-    ):  # fmt: skip
+        find_modules(zeros),
+        find_modules(zeros, method="best"),
+        spectral_modules(zeros),
+        monte_carlo_modules(zeros, unused),
+    ):
         np.testing.assert_array_equal(modules.labels, unused)
         assert modules.q == 0
+    certificate = certify(zeros)
+    assert certificate.optimal
+    assert certificate.lower == certificate.upper == 0
 
 
 # ------------------------------------------------------------------------------------------ labels

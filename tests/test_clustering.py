@@ -355,6 +355,44 @@ def test_errors_name_the_option_and_what_it_got(options, message):
         find_modules(np.ones((3, 3)), **options)
 
 
-def test_the_best_method_is_not_written_yet():  # to be deleted when it is
-    with pytest.raises(NotImplementedError, match='method="best" is not written yet'):
-        find_modules(np.ones((3, 3)), method="best")
+# -------------------------------------------------------------------------------- the best search
+
+
+def test_best_reaches_the_optimum_of_all_partitions():
+    for seed in range(6):
+        similarity = like_networks(3 + seed, seed)  # 3 to 8 units
+        expected = highest_modularity(to_adjacency(similarity))
+        assert find_modules(similarity, method="best").q == pytest.approx(expected, abs=1e-14)
+
+
+@pytest.mark.parametrize("resolution", [0.5, 1.0, 2.0])
+def test_best_is_never_below_the_paper(resolution):
+    for seed in range(5):
+        similarity = like_networks(40, seed)
+        paper = find_modules(similarity, seed=seed, resolution=resolution)
+        best = find_modules(similarity, method="best", resolution=resolution)
+        assert best.q >= paper.q - 1e-14
+        adjacency = to_adjacency(similarity)
+        assert best.q == pytest.approx(modularity(adjacency, best.labels, resolution), abs=1e-15)
+
+
+def test_best_leaves_unused_units_out_and_names_clusters_by_size():
+    # Units 0 and 4 are similar to none; of the rest, three and two hold together.
+    similarity = np.zeros((7, 7))
+    for clique in ([1, 2], [3, 5, 6]):
+        similarity[np.ix_(clique, clique)] = 1.0
+    modules = find_modules(similarity, method="best")
+    np.testing.assert_array_equal(modules.labels, [-1, 1, 1, 0, -1, 0, 0])
+    # Ã: 2 of 8 and 6 of 8 of the weight lie within: Q = 1 - (1/16 + 9/16).
+    assert modules.q == pytest.approx(3 / 8, abs=1e-15)
+
+
+def test_best_is_reproducible_by_seed():
+    similarity = unstructured(40, 0)
+    first, again = (find_modules(similarity, method="best", seed=3) for _ in range(2))
+    np.testing.assert_array_equal(first.labels, again.labels)
+
+
+def test_best_refuses_bad_options_though_it_takes_no_steps():
+    with pytest.raises(ValueError, match="n_steps must be a whole number"):
+        find_modules(np.ones((3, 3)), n_steps=-1, method="best")

@@ -1,0 +1,193 @@
+import networkx as nx
+import numpy as np
+import pytest
+from oracles import highest_modularity, set_partitions
+
+from modlib import optimality
+from modlib.modularity import modularity, modularity_matrix, to_adjacency
+from modlib.optimality import TOLERANCE, WIDTH, _Proof, _Relaxation, certify
+from modlib.search import best_modules
+from modlib.search_kernels import total
+
+ROUNDING = 1e-14  # sums of at most 81 terms below one
+
+
+def symmetric(n: int, random: np.random.Generator, density: float = 1.0) -> np.ndarray:
+    similarity = np.triu(random.random((n, n)) * (random.random((n, n)) < density), 1)
+    return similarity + similarity.T
+
+
+def check_against_all_partitions(similarity: np.ndarray) -> None:
+    certificate = certify(similarity)
+    used = similarity.any(axis=1)
+    adjacency = to_adjacency(similarity)
+    best = highest_modularity(adjacency[np.ix_(used, used)]) if used.any() else 0.0
+    assert certificate.lower == pytest.approx(best, abs=ROUNDING)
+    assert best - ROUNDING <= certificate.upper <= best + TOLERANCE
+    assert certificate.optimal
+    assert ((certificate.labels < 0) == ~used).all()
+    assert modularity(adjacency, certificate.labels) == certificate.lower
+
+
+@pytest.mark.parametrize("n", range(2, 10))
+@pytest.mark.parametrize("density", [0.3, 1.0])
+def test_exact_against_all_partitions(n, density):
+    check_against_all_partitions(symmetric(n, np.random.default_rng(n), density))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_exact_where_similarities_tie(seed):
+    check_against_all_partitions(np.round(symmetric(7, np.random.default_rng(seed))))
+
+
+def test_exact_for_blocks_without_links_and_unused_units():
+    random = np.random.default_rng(0)
+    similarity = np.zeros((9, 9))
+    similarity[:4, :4], similarity[4:8, 4:8] = symmetric(4, random), symmetric(4, random)
+    check_against_all_partitions(similarity)
+
+
+@pytest.mark.parametrize(
+    "similarity", [np.zeros((3, 3)), np.ones((1, 1)), np.eye(2)], ids=["zero", "one", "diagonal"]
+)
+def test_without_links_all_units_are_unused_and_q_is_zero(similarity):
+    certificate = certify(similarity)
+    assert (certificate.lower, certificate.upper, certificate.optimal) == (0.0, 0.0, True)
+    assert (certificate.labels == -1).all()
+
+
+def test_two_units_are_best_together():
+    # Apart they have Q = -2 * 1/2 * 1/2 = -1/2, together 0.
+    certificate = certify(np.ones((2, 2)))
+    assert certificate.labels.tolist() == [0, 0]
+    assert certificate.lower == 0.0
+    assert certificate.optimal
+
+
+def test_karate_club():
+    # The optimum that Brandes et al. (2008) report, 0.41979 (0.4198 in their table 1).
+    graph = nx.to_numpy_array(nx.karate_club_graph(), weight=None)
+    certificate = certify(graph)
+    assert certificate.lower == pytest.approx(0.41979, abs=5e-6)
+    assert certificate.optimal
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_planted_cliques_by_falling_size(seed):
+    # Cliques of 6, 5 and 3 units have 30 + 20 + 6 = 56 links to and fro: Q is one less the
+    # squares of their shares, 1 - (900 + 400 + 36) / 3136 = 225/392.
+    planted = np.random.default_rng(seed).permutation(np.repeat([0, 1, 2], [6, 5, 3]))
+    certificate = certify(planted[:, None] == planted, seed=seed)
+    assert certificate.labels.tolist() == planted.tolist()
+    assert certificate.lower == pytest.approx(225 / 392, abs=ROUNDING)
+    assert certificate.optimal
+
+
+@pytest.mark.parametrize("resolution", [0.0, 0.5, 2.0])
+def test_resolution_weighs_the_null_model(resolution):
+    adjacency = to_adjacency(symmetric(7, np.random.default_rng(3)))
+    partitions = [np.array(labels) for labels in set_partitions(7)]
+    best = max(modularity(adjacency, labels, resolution) for labels in partitions)
+    certificate = certify(adjacency, resolution=resolution)
+    assert certificate.lower == pytest.approx(best, abs=ROUNDING)
+    assert certificate.optimal
+
+
+def test_proves_what_the_relaxation_alone_does_not():
+    # Units of a random Gram matrix: the first linear programs are far from whole numbers.
+    features = np.random.default_rng(0).standard_normal((24, 8))
+    certificate = certify(np.abs(features @ features.T))
+    assert certificate.optimal
+    assert certificate.upper <= certificate.lower + TOLERANCE
+
+
+@pytest.mark.parametrize("time_limit", [1e-9, 0.2, 1.5])
+def test_cut_short_the_bound_is_valid_and_the_limit_is_kept(time_limit):
+    features = np.random.default_rng(1).standard_normal((64, 16))
+    similarity = np.abs(features @ features.T)
+    adjacency = to_adjacency(similarity)
+    best = modularity(adjacency, best_modules(modularity_matrix(adjacency)))
+    certificate = certify(similarity, time_limit)
+    assert certificate.seconds < time_limit + 2
+    assert certificate.lower <= best <= certificate.upper
+    assert not certificate.optimal
+    positive = np.maximum(modularity_matrix(adjacency), 0).sum()
+    assert certificate.upper <= positive
+
+
+def random_cuts(n: int, n_cuts: int, random: np.random.Generator) -> np.ndarray:
+    """Cuts of two to ``WIDTH`` units, of which at least one has a minus sign."""
+    cuts = np.zeros((n_cuts, WIDTH), np.int64)
+    for cut in cuts:
+        size = random.integers(2, min(n, WIDTH), endpoint=True)
+        cut[:size] = random.permutation(n)[:size] + 1
+        cut[: random.integers(1, size)] *= -1
+    return cuts
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_partition_fulfils_every_cut_and_any_multipliers_bound_q(seed):
+    random = np.random.default_rng(seed)
+    matrix = modularity_matrix(to_adjacency(symmetric(7, random)))
+    relaxation = _Relaxation(matrix)
+    relaxation.add(random_cuts(7, 200, random))
+    bounds = [relaxation.bound(random.random(200) * size) for size in (0, 1e-4, 1e-2, 1)]
+    for labels in map(np.array, set_partitions(7)):
+        together = labels[:, None] == labels
+        x = together[relaxation.pairs].astype(np.float64)
+        activity = (relaxation.values * x[relaxation.columns]).sum(axis=1)
+        assert (activity <= relaxation.sides).all()
+        assert min(bounds) >= matrix[together].sum()
+
+
+@pytest.fixture
+def no_search(monkeypatch):
+    """Rounding without local search, so that a proof must find the best by itself."""
+    monkeypatch.setattr(optimality, "climb", lambda matrix, own, *_: (own, total(matrix, own)))
+
+
+def check_from_a_poor_start(n: int, seed: int) -> None:
+    features = np.random.default_rng(seed).standard_normal((n, 5))
+    matrix = modularity_matrix(to_adjacency(np.abs(features @ features.T)))
+    proof = _Proof(matrix, seed=0, deadline=np.inf)
+    best = proof.lower
+    proof.labels, proof.lower = np.arange(n), np.trace(matrix)
+    upper = proof.run()
+    assert proof.lower == pytest.approx(best, abs=TOLERANCE)
+    assert upper == pytest.approx(best, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.usefixtures("no_search")
+def test_finds_the_best_without_any_search(seed):
+    check_from_a_poor_start(14, seed)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.usefixtures("no_search")
+def test_branching_alone_finds_the_best(seed, monkeypatch):
+    monkeypatch.setattr(_Proof, "_cut", lambda *_: False)
+    check_from_a_poor_start(7, seed)
+
+
+def test_same_seed_same_certificate():
+    similarity = symmetric(20, np.random.default_rng(2))
+    first, second = certify(similarity, seed=4), certify(similarity, seed=4)
+    assert (first.labels == second.labels).all()
+    assert (first.lower, first.upper) == (second.lower, second.upper)
+
+
+def test_prints_nothing(capfd):
+    certify(symmetric(8, np.random.default_rng(0)))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("time_limit", [0, -1.0, np.nan, np.inf, "60", None, True])
+def test_refuses_a_time_limit_that_is_none(time_limit):
+    with pytest.raises(ValueError, match=r"time_limit must be a number above 0, in seconds\. Got"):
+        certify(np.ones((3, 3)), time_limit)
+
+
+def test_refuses_what_to_adjacency_refuses():
+    with pytest.raises(ValueError, match="similarity must not be negative"):
+        certify(-np.ones((3, 3)))

@@ -1,0 +1,97 @@
+import time
+
+import numpy as np
+import pytest
+from oracles import set_partitions
+
+from modlib.modularity import modularity_matrix, to_adjacency
+from modlib.search import best_modules
+
+
+def random_matrix(n: int, seed: int, density: float = 1.0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    similarity = random.random((n, n)) * (random.random((n, n)) < density)
+    return modularity_matrix(to_adjacency(similarity + similarity.T))
+
+
+def reached(matrix: np.ndarray, labels: np.ndarray) -> float:
+    return matrix[labels[:, None] == labels].sum()
+
+
+@pytest.mark.parametrize("n", range(1, 9))
+@pytest.mark.parametrize("density", [0.4, 1.0])
+def test_finds_the_best_of_all_partitions(n, density):
+    partitions = np.array(list(set_partitions(n)))
+    for seed in range(3):
+        matrix = random_matrix(n, seed, density)
+        best = max(reached(matrix, labels) for labels in partitions)
+        # Two sums of at most 81 terms below one in size.
+        assert reached(matrix, best_modules(matrix, seed)) == pytest.approx(best, abs=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_finds_planted_cliques(seed):
+    # Four cliques of 16 without links between them: each holds 1/4 of all similarity, so
+    # Q = 1 - 4 / 16 = 3/4, the most that four clusters can have.
+    planted = np.random.default_rng(seed).permutation(np.repeat(np.arange(4), 16))
+    linked = (planted[:, None] == planted).astype(np.float64)
+    matrix = modularity_matrix(to_adjacency(linked))
+    labels = best_modules(matrix, seed)
+    assert ((labels[:, None] == labels) == linked).all()
+    assert reached(matrix, labels) == pytest.approx(3 / 4, abs=1e-14)
+
+
+def test_all_apart_where_nothing_attracts_and_together_where_all_does():
+    repelling = -np.ones((6, 6))
+    assert len(set(best_modules(repelling))) == 6
+    assert len(set(best_modules(-repelling))) == 1
+
+
+def test_no_units_and_one_unit():
+    assert best_modules(np.zeros((0, 0))).tolist() == []
+    assert best_modules(np.zeros((1, 1))).tolist() == [0]
+
+
+def test_same_seed_same_labels_and_the_matrix_is_left_alone():
+    matrix = random_matrix(40, seed=1)
+    before = matrix.copy()
+    first = best_modules(matrix, seed=3, n_restarts=1, n_rounds=2, patience=10)
+    assert (first == best_modules(matrix, seed=3, n_restarts=1, n_rounds=2, patience=10)).all()
+    assert (matrix == before).all()
+    assert first.dtype == np.int64
+
+
+def test_the_seed_draws_the_search():
+    matrix = random_matrix(40, seed=1)
+    ways = {
+        tuple(best_modules(matrix, seed=seed, n_restarts=1, n_rounds=1, patience=2))
+        for seed in range(5)
+    }
+    assert len(ways) > 1
+
+
+def test_no_restart_begins_after_the_deadline():
+    matrix = random_matrix(30, seed=0)
+    one = best_modules(matrix, seed=2, n_restarts=1)
+    cut = best_modules(matrix, seed=2, n_restarts=10**9, deadline=time.perf_counter())
+    assert (cut == one).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_reaches_what_leiden_reaches(seed):
+    leidenalg = pytest.importorskip("leidenalg")
+    igraph = pytest.importorskip("igraph")
+    random = np.random.default_rng(seed)
+    features = random.random((64, 8)) ** 4
+    adjacency = to_adjacency(features @ features.T)
+    matrix = modularity_matrix(adjacency)
+    graph = igraph.Graph.Weighted_Adjacency(adjacency.tolist(), mode="undirected")
+    runs = [
+        leidenalg.find_partition(
+            graph, leidenalg.ModularityVertexPartition, weights="weight", n_iterations=-1, seed=run
+        )
+        for run in range(5)
+    ]
+    best = max(reached(matrix, np.array(run.membership)) for run in runs)
+    # Both Q are sums of 4,096 terms that are about 1e-3 at most: rounding is below 1e-14.
+    assert reached(matrix, best_modules(matrix)) >= best - 1e-14
