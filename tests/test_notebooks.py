@@ -123,3 +123,14 @@ def test_introduction_refuses_absurd_parameters_before_any_work(tmp_path, parame
     with pytest.raises(papermill.PapermillExecutionError, match=message) as failure:
         run("01-introduction", tmp_path, **parameters)
     assert "train(" not in failure.value.source
+
+
+def test_benchmarks_quote_the_report_they_are_given(tmp_path):
+    report = json.loads((ROOT / "results" / "benchmarks.json").read_text())
+    report["tables"]["monte_carlo"][1]["ratio"] = 123.0
+    given = tmp_path / "report.json"
+    given.write_text(json.dumps(report))
+    notebook = run("91-benchmarks", tmp_path, results=str(given))
+    assert glued(notebook)["monte-carlo-ratio"] == 123
+    assert glued(notebook)["gigaflops"] == report["machine"]["gigaflops"]
+    assert n_figures(notebook) == 1

@@ -1,0 +1,50 @@
+"""Measure everything and write results/benchmarks.json, whole or not at all."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from benchmarks import clustering, machine, networks, optimality, similarity
+
+TABLES = {
+    "similarity": similarity.against_autograd,
+    "similarity_inputs": similarity.growth_with_inputs,
+    "similarity_units": similarity.growth_with_units,
+    "monte_carlo": clustering.against_the_literal_algorithm,
+    "monte_carlo_steps": clustering.growth_with_steps,
+    "search": clustering.against_leiden,
+    "search_units": clustering.growth_with_units,
+    "certificates": optimality.of_trained_layers,
+    "certificates_units": optimality.growth_with_units,
+}
+
+
+def main() -> None:
+    """Run the tables asked for, or all of them: one file holds the numbers of one run only."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("tables", nargs="*", help=f"some of: {', '.join(TABLES)}")
+    parser.add_argument("--output", type=Path, default=Path("results/benchmarks.json"))
+    arguments = parser.parse_args()
+    if unknown := sorted(set(arguments.tables) - set(TABLES)):
+        parser.error(f"no such table: {', '.join(unknown)}")
+    report = {
+        "data": networks.data().name,
+        "machine": machine.describe(),
+        "tables": {},
+    }
+    for name in arguments.tables or TABLES:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        report["tables"][name] = TABLES[name]()
+    _write(arguments.output, report)
+
+
+def _write(path: Path, report: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}")
+    beside.write_text(json.dumps(report, indent=1) + "\n")
+    beside.replace(path)
+
+
+if __name__ == "__main__":
+    main()

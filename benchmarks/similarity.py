@@ -1,0 +1,92 @@
+"""Similarity: the closed form against two ways of automatic differentiation."""
+
+from functools import partial
+
+import torch
+from torch.autograd.functional import hessian, jacobian
+from torch.nn import functional
+
+from benchmarks.networks import data, samples, trained
+from benchmarks.stopwatch import peak_mebibytes, seconds, seconds_once
+from modlib.models import MLP
+from modlib.similarity import similarity_matrices
+
+N_INPUTS = 10_000
+N_LOOP = 100  # a plain loop is too slow for more; its cost is the same for every input
+
+
+def against_autograd() -> list[dict[str, object]]:
+    """Four measures, two layers, absolute values inside the mean."""
+    model = trained()
+    ways = {
+        "closed form": (partial(_all, "closed_form"), N_INPUTS, seconds),
+        "torch.func": (partial(_all, "autograd"), N_INPUTS, seconds_once),
+        "plain autograd loop": (_loop, N_LOOP, seconds_once),
+    }
+    rows = []
+    for name, (way, n_inputs, stopwatch) in ways.items():
+        inputs, targets = samples(n_inputs)
+        spent = stopwatch(partial(way, model, inputs, targets)) * N_INPUTS / n_inputs
+        memory = peak_mebibytes(partial(_prepared, way, n_inputs))
+        rows.append({"way": name, "inputs": n_inputs, "seconds": spent, "mebibytes": memory})
+    return [row | {"ratio": row["seconds"] / rows[0]["seconds"]} for row in rows]
+
+
+def _all(method: str, model: MLP, inputs: torch.Tensor, targets: torch.Tensor) -> None:
+    similarity_matrices(model, inputs, targets, absolutes=["inside"], method=method)
+
+
+def _loop(model: MLP, inputs: torch.Tensor, targets: torch.Tensor) -> None:
+    """The three measures that differentiate, input by input, as one would write them first."""
+    for layer in (1, 2):
+        sums = [0.0, 0.0, 0.0]
+        for sample, target in zip(inputs, targets, strict=True):
+            by_input = jacobian(partial(_hidden, model, layer), sample)
+            hidden = _hidden(model, layer, sample)
+            by_unit = jacobian(partial(_logits, model, layer), hidden)
+            loss = partial(_loss, model, layer, target)
+            sums[0] += (by_input @ by_input.mT).abs()
+            sums[1] += (by_unit.mT @ by_unit).abs()
+            sums[2] += hessian(loss, hidden).abs()
+
+
+def _hidden(model: MLP, layer: int, sample: torch.Tensor) -> torch.Tensor:
+    return model.to_layer(sample.unsqueeze(0), layer).squeeze(0)
+
+
+def _logits(model: MLP, layer: int, hidden: torch.Tensor) -> torch.Tensor:
+    return model.from_layer(hidden.unsqueeze(0), layer).squeeze(0)
+
+
+def _loss(model: MLP, layer: int, target: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+    return functional.cross_entropy(_logits(model, layer, hidden), target)
+
+
+def _prepared(way, n_inputs: int):
+    """In a fresh process: a network and samples, and one small call so that all is loaded."""
+    model = MLP((data().n_inputs, 64, 64, data().n_classes))
+    inputs, targets = samples(n_inputs)
+    way(model, inputs[:10], targets[:10])
+    return partial(way, model, inputs, targets)
+
+
+def growth_with_inputs() -> list[dict[str, object]]:
+    """Time and memory of the closed form for more and more inputs."""
+    rows = []
+    for n_inputs in (1_000, 10_000, 100_000):
+        inputs, targets = samples(n_inputs)
+        spent = seconds(partial(_all, "closed_form", trained(), inputs, targets), repeats=1)
+        memory = peak_mebibytes(partial(_prepared, partial(_all, "closed_form"), n_inputs))
+        rows.append({"inputs": n_inputs, "seconds": spent, "mebibytes": memory})
+    return rows
+
+
+def growth_with_units(n_inputs: int = 100) -> list[dict[str, object]]:
+    """Time of the closed form for wider and wider layers."""
+    inputs, targets = samples(n_inputs)
+    rows = []
+    for n_units in (16, 64, 256, 1024):
+        model = MLP((data().n_inputs, n_units, n_units, data().n_classes))
+        spent = seconds(partial(_all, "closed_form", model, inputs, targets), repeats=1)
+        rows.append({"units": n_units, "inputs": n_inputs, "seconds": spent})
+    return rows
