@@ -3,6 +3,7 @@
 import heapq
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 from time import perf_counter
 from typing import Any
 
@@ -11,20 +12,32 @@ import numpy as np
 from modlib.clustering import by_falling_size
 from modlib.modularity import modularity, modularity_matrix, to_adjacency
 from modlib.search import best_modules
-from modlib.search_kernels import climb, close_transitively, deepest, grow, saddle, spread, total
+from modlib.search_kernels import (
+    climb,
+    close_transitively,
+    deepest,
+    grow,
+    saddle,
+    spread,
+    total,
+    vary,
+)
 from modlib.validation import is_number
 
 TOLERANCE = 1e-9  # of Q: optimal up to this; what gains no more than half of it is not sought
-WIDTH = 6  # units in a cut, at most
-NEGATIVE = 2  # of these with a minus sign, at most
+WIDTH = 8  # units in a cut, at most, repetitions counted
+NEGATIVE = 2  # of these with a minus sign, at most, where a cut is grown
 SHARE = 50  # new cuts that contain the same pair, at most
 LIMIT = 8000  # new cuts in a round, at most
 SLACK = 0.1  # a cut with more is dropped
 SLOW = 0.2  # a round that closes less of the gap calls for larger cuts
 STALLED = 0.03  # one that closes less still
 PATIENCE = 3  # such rounds, after which to branch
-N_STEPS = 400  # of the primal-dual method, over which it averages
-N_RESTS = 4  # so often, before cuts are looked for
+N_STEPS = 200  # of the primal-dual method
+N_RESTS = 4  # so often, with a bound each, before cuts are looked for
+N_VARIED = 30  # steps of tabu search for a deeper cut
+SHORT = 1000  # such searches, after which to look at the clock
+MIN_DEPTH = 1e-2  # violation that such a search, or growing, must reach
 POLISH = 100  # steps of tabu search from a rounded solution
 
 
@@ -57,7 +70,8 @@ def certify(
 
     since :math:`a^2 \ge a` holds for the sum a of the signs in each cluster. These are the
     2-partition inequalities of Groetschel & Wakabayashi (1989), with the triangle inequalities
-    among them, :math:`x_{ij} + x_{ik} - x_{jk} \le 1`. A linear program over the violated ones is
+    among them, :math:`x_{ij} + x_{ik} - x_{jk} \le 1`. They hold as well where a unit counts
+    twice, as two units i and j with :math:`x_{ij} = 1`. A linear program over the violated ones is
     solved again and again. Pairs whose reduced cost exceeds the gap to the best assignment known
     are fixed. Where the bound stalls, the two values of a pair are tried (branch and bound).
 
@@ -106,15 +120,18 @@ def certify(
 def _compile() -> None:
     """Compile on a small graph, before the clock runs: a path of four units."""
     path = np.diag(np.ones(3), 1)
-    matrix = modularity_matrix(to_adjacency(path + path.T))
-    _Proof(matrix, 0, perf_counter() + 60).run()
-    grow(np.eye(2), 0, 0.0, 1, np.zeros((2, WIDTH), np.int64), np.zeros(2))
+    proof = _Proof(modularity_matrix(to_adjacency(path + path.T)), 0, inf)
+    star = np.eye(4)
+    star[0, 1:] = star[1:, 0] = 0.8  # violates, so that all that handles cuts is called
+    proof.relaxation.add(proof._violated(star, larger=True))
+    proof.run()
 
 
 class _Relaxation:
     """Linear program over pairs of units and the cuts added so far, and its safe bound.
 
-    A cut is a row of ``WIDTH`` whole numbers: the units, counted from one, with their signs.
+    A cut is a row of ``WIDTH`` whole numbers: the units, counted from one, with their signs, and
+    zeros. A unit may be there twice, as two units that are always together.
     """
 
     def __init__(self, matrix: np.ndarray) -> None:
@@ -128,8 +145,13 @@ class _Relaxation:
         self.scale = np.abs(self.costs).max(initial=0.0) or 1.0
         self.low, self.high = np.zeros(len(self.costs)), np.ones(len(self.costs))
         self.x = (self.costs > 0).astype(np.float64)
-        self.y = np.zeros(0)
+        self.weight = 1.0
         self.reduced = self.costs
+        self._clear()
+
+    def _clear(self) -> None:
+        self.y = np.zeros(0)
+        self.cuts = np.zeros((0, WIDTH), np.int64)
         self.columns = np.zeros((0, WIDTH * (WIDTH - 1) // 2), np.int64)
         self.values = np.zeros(self.columns.shape)
         self.sides = np.zeros(0)
@@ -149,30 +171,42 @@ class _Relaxation:
 
     def add(self, cuts: np.ndarray) -> None:
         units, signs = np.maximum(np.abs(cuts) - 1, 0), np.sign(cuts)
-        p, q = np.tril_indices(WIDTH, -1)  # in this order, the pairs that a cut has come first
+        p, q = np.triu_indices(WIDTH, 1)
         values = -(signs[:, p] * signs[:, q]).astype(np.float64)
+        same = units[:, p] == units[:, q]  # a unit is always with itself: a constant
+        sides = (signs < 0).sum(axis=1) - (values * same).sum(axis=1)
+        self.cuts = np.concatenate([self.cuts, cuts])
         self.columns = np.concatenate([self.columns, self.column[units[:, p], units[:, q]]])
-        self.values = np.concatenate([self.values, values])
-        self.sides = np.concatenate([self.sides, (signs < 0).sum(axis=1)])
+        self.values = np.concatenate([self.values, values * ~same])
+        self.sides = np.concatenate([self.sides, sides])
         self.y = np.concatenate([self.y, np.zeros(len(cuts))])
+
+    def state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Solution, multipliers and cuts: what :meth:`resume` takes, to go on from here."""
+        return self.x.copy(), self.y.copy(), self.cuts.astype(np.int16)
+
+    def resume(self, x: np.ndarray, y: np.ndarray, cuts: np.ndarray) -> None:
+        self._clear()
+        self.add(cuts.astype(np.int64))
+        self.x, self.y = x.copy(), y.copy()
 
     def drop_slack(self) -> None:
         slack = self.sides - (self.values * self.x[self.columns]).sum(axis=1)
         kept = (slack <= SLACK) | (self.y > 1e-6)
         self.columns, self.values = self.columns[kept], self.values[kept]
-        self.sides, self.y = self.sides[kept], self.y[kept]
+        self.sides, self.y, self.cuts = self.sides[kept], self.y[kept], self.cuts[kept]
 
     def solve(self, deadline: float) -> float:
         """Improve the multipliers for a while; return the best bound met, with its costs."""
-        best_bound, best = self.bound(self.y), self.y
-        x, y = np.clip(self.x, self.low, self.high), self.y.copy()
+        best_bound, best = self.bound(self.y), self.y.copy()
+        self.x = np.clip(self.x, self.low, self.high)
+        ranges = self.low, self.high
         program = self.columns, self.values, self.sides, self.costs / self.scale
         for _ in range(N_RESTS):
-            self.x, self.y = saddle(*program, self.low, self.high, x, y, N_STEPS)
-            for multipliers in (y, self.y):
-                bound = self.bound(multipliers)
-                if bound < best_bound:
-                    best_bound, best = bound, multipliers.copy()
+            self.weight = saddle(*program, *ranges, self.x, self.y, self.weight, N_STEPS)
+            bound = self.bound(self.y)
+            if bound < best_bound:
+                best_bound, best = bound, self.y.copy()
             if perf_counter() > deadline:
                 break
         return self.bound(best)
@@ -216,15 +250,17 @@ class _Proof:
         """Return the upper bound: the largest of the branches that are open at the end."""
         relaxation = self.relaxation
         trivial = relaxation.bound(relaxation.y)  # no cuts yet: the sum of what is positive
-        branches = [(-trivial, 0, relaxation.low, relaxation.high)]
+        branches = [(-trivial, 0, relaxation.low, relaxation.high, relaxation.state())]
         n_branches = 1
         while branches and -branches[0][0] > self.goal and self.seconds_left() > 0:
-            negated, _, low, high = heapq.heappop(branches)
+            negated, _, low, high, state = heapq.heappop(branches)
+            relaxation.resume(*state)
             bound = self._tighten(-negated, low, high)
             if bound <= self.goal:
                 continue
-            for branch in self._halves():
-                heapq.heappush(branches, (-bound, n_branches, *branch))
+            state = relaxation.state()
+            for half in self._halves():
+                heapq.heappush(branches, (-bound, n_branches, *half, state))
                 n_branches += 1
         open_bound = -branches[0][0] if branches else -np.inf
         return min(trivial, max(open_bound, self.goal))
@@ -280,11 +316,26 @@ class _Proof:
                 break
             m = deepest(x, i, 1e-4, cuts[i], depths[i])
             if larger:
-                m += grow(x, i, 1e-2, NEGATIVE, cuts[i, m:], depths[i, m:])
+                m += grow(x, i, MIN_DEPTH, NEGATIVE, cuts[i, m:], depths[i, m:])
             depths[i, m:] = 0
-        order = np.argsort(-depths.ravel(), kind="stable")[: np.count_nonzero(depths)]
-        cuts = cuts.reshape(-1, WIDTH)[order]
+        cuts, depths = _by_depth(cuts.reshape(-1, WIDTH), depths.ravel())
+        if larger:
+            varied, varied_depths = self._varied(x, cuts)
+            cuts = np.concatenate([cuts, varied])
+            cuts, _ = _by_depth(cuts, np.concatenate([depths, varied_depths]))
         return cuts[spread(cuts, n, SHARE, LIMIT)]
+
+    def _varied(self, x: np.ndarray, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Look for deeper cuts near the deepest ones and those that hold x; and their depths."""
+        holding = self.relaxation.cuts[self.relaxation.y > 0]
+        starts = np.concatenate([cuts[:LIMIT], holding])
+        found, depths = np.zeros_like(starts), np.zeros(len(starts))
+        for i in range(0, len(starts), SHORT):
+            if i and self.seconds_left() <= 0:
+                break
+            part = slice(i, i + SHORT)
+            vary(x, starts[part], MIN_DEPTH, N_VARIED, found[part], depths[part])
+        return found, depths
 
     def _halves(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Split the ranges at the pair that is least decided, weighted by what it adds to Q."""
@@ -295,3 +346,11 @@ class _Proof:
         together, apart = low.copy(), high.copy()
         together[pair], apart[pair] = 1, 0
         return [(together, high), (low, apart)]
+
+
+def _by_depth(cuts: np.ndarray, depths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different cuts of positive depth, the deepest first, and their depths."""
+    order = np.argsort(-depths, kind="stable")[: np.count_nonzero(depths)]
+    cuts, depths = np.sort(cuts[order], axis=1), depths[order]
+    first = np.sort(np.unique(cuts, axis=0, return_index=True)[1])
+    return cuts[first], depths[first]

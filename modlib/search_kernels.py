@@ -8,6 +8,11 @@ from modlib.kernels import _count_links, _move
 ROUNDING = 1e-14  # adjacencies sum to one: differences of Q below this are rounding
 SHORTEST_MEMORY = 4  # steps for which a moved unit stays where it is, at least
 MEMORY_RANGE = 10  # and by how many that varies
+ENOUGH, SOME = 0.2**2, 0.8**2  # restart at this share of the first squared step
+LONGEST, SHORTEST = 0.36, 20  # and after this share of all steps, plus so many
+NOWHERE = 1e-20  # squared distance that says nothing about the balance of x and y
+HEAVIEST = 2  # times that a cut contains a unit, at most
+REST = 2  # after a change, steps for which a unit's weight in a cut stays
 
 
 @njit(cache=True)
@@ -197,6 +202,64 @@ def grow_one(x, i, a, threshold, most_negative, cut):
 
 
 @njit(cache=True)
+def vary(x, starts, threshold, n_steps, cuts, depths):
+    """Tabu search for a deep cut from each of ``starts``; where none is found, depth is zero."""
+    for r in range(len(starts)):
+        depths[r] = vary_one(x, starts[r], threshold, n_steps, cuts[r])
+
+
+@njit(cache=True)
+def vary_one(x, start, threshold, n_steps, cut):
+    """As :func:`vary` for one start: fill ``cut`` and return its depth, zero for none.
+
+    With the signs added up for each unit, s, a cut is violated by (sum(s) - s @ x @ s) / 2.
+    """
+    n = len(x)
+    weight, pull = np.zeros(n, np.int64), np.zeros(n)
+    violation, size, depth = 0.0, 0, 0.0
+    for entry in start[start != 0]:
+        unit, way = abs(entry) - 1, np.sign(entry)
+        violation -= way * pull[unit] + (way < 0)
+        weight[unit] += way
+        pull += way * x[unit]
+        size += 1
+    free_at = np.zeros(n, np.int64)
+    for step in range(n_steps):
+        top, unit, to = -np.inf, -1, 0
+        for k in range(n):
+            for way in (-1, 1):
+                new_size = size + abs(weight[k] + way) - abs(weight[k])
+                if free_at[k] > step or not 3 <= new_size <= len(cut):
+                    continue
+                gain = -pull[k] if way > 0 else pull[k] - 1.0
+                score = (violation + gain) / np.sqrt(new_size * (new_size - 1) / 2)
+                if score > top and abs(weight[k] + way) <= HEAVIEST:
+                    top, unit, to = score, k, way
+        if unit < 0:
+            break
+        violation += -pull[unit] if to > 0 else pull[unit] - 1.0
+        size += abs(weight[unit] + to) - abs(weight[unit])
+        weight[unit] += to
+        pull += to * x[unit]
+        free_at[unit] = step + 1 + REST
+        if violation > threshold and top > depth + 1e-9:
+            depth = top
+            copy_units(weight, cut)
+    return depth
+
+
+@njit(cache=True)
+def copy_units(weight, cut):
+    """Write each unit, counted from one, as often as it weighs, with its sign."""
+    cut[:] = 0
+    t = 0
+    for k in range(len(weight)):
+        for _ in range(abs(weight[k])):
+            cut[t] = np.sign(weight[k]) * (k + 1)
+            t += 1
+
+
+@njit(cache=True)
 def spread(cuts, n, share, limit):
     """Which cuts to keep, the first first, so that no pair is in more than ``share`` of them."""
     count = np.zeros((n, n), np.int64)
@@ -245,36 +308,109 @@ def close_transitively(low, high):
 
 
 @njit(cache=True)
-def saddle(columns, values, sides, costs, low, high, x, y, n_steps):
+def saddle(columns, values, sides, costs, low, high, x, y, weight, n_steps):
     """Primal-dual steps towards max costs @ x, A x <= sides, low <= x <= high, changing x and y.
 
-    Row r of A has ``values[r]`` at ``columns[r]``, up to the first zero. The method is that of
-    Chambolle & Pock with diagonal step sizes (Pock & Chambolle 2011); returns the mean x and y.
+    Row r of A has ``values[r]`` at ``columns[r]``, where not zero. The method is that of Chambolle
+    & Pock with diagonal step sizes (Pock & Chambolle 2011), where each step goes twice as far and
+    is then drawn towards the last restart (Lu & Yang 2024). ``weight`` balances the steps of x and
+    y; a better one is returned.
     """
-    sizes = np.zeros(len(sides), np.int64)
-    uses = np.zeros(len(costs))
-    pull = np.zeros(len(costs))  # A.T @ y
-    for r in range(len(sides)):
-        while sizes[r] < columns.shape[1] and values[r, sizes[r]] != 0.0:
-            uses[columns[r, sizes[r]]] += 1.0
-            pull[columns[r, sizes[r]]] += values[r, sizes[r]] * y[r]
-            sizes[r] += 1
-    ahead, mean_x, mean_y = np.zeros_like(x), np.zeros_like(x), np.zeros_like(y)
-    for _ in range(n_steps):
-        for e in range(len(x)):
-            moved = x[e] + (costs[e] - pull[e]) / max(uses[e], 1.0)
-            moved = min(max(moved, low[e]), high[e])
-            ahead[e] = 2 * moved - x[e]
-            x[e] = moved
-            mean_x[e] += moved / n_steps
-            pull[e] = 0.0
-        for r in range(len(y)):
-            excess = -sides[r]
-            for t in range(sizes[r]):
-                excess += values[r, t] * ahead[columns[r, t]]
-            y[r] = max(y[r] + excess / sizes[r], 0.0)
-            mean_y[r] += y[r] / n_steps
-            if y[r] > 0.0:
-                for t in range(sizes[r]):
-                    pull[columns[r, t]] += values[r, t] * y[r]
-    return mean_x, mean_y
+    starts, where, factors = pack(columns, values)
+    uses = np.maximum(np.bincount(where, minlength=len(x)), 1).astype(np.float64)
+    sizes = np.maximum(starts[1:] - starts[:-1], 1).astype(np.float64)
+    pull = np.zeros(len(x))  # A.T @ y_now
+    ahead = np.zeros(len(x))
+    age = 0
+    for step in range(n_steps):
+        if age == 0:
+            x_home, y_home, x_now, y_now = x.copy(), y.copy(), x.copy(), y.copy()
+            draw(starts, where, factors, y, pull)
+            first = before = np.inf
+        age += 1
+        share = age / (age + 1.0)
+        error = step_x(costs, low, high, x, x_now, x_home, pull, ahead, uses * weight, share)
+        rows = starts, where, factors
+        error += step_y(rows, sides, y, y_now, y_home, pull, ahead, sizes / weight, share)
+        if age == 1:
+            first = error
+        elif is_due(error, first, before) or age > LONGEST * step + SHORTEST:
+            weight = rebalance(x, y, x_home, y_home, uses, sizes, weight)
+            age = 0
+        before = error
+    return weight
+
+
+@njit(cache=True)
+def pack(columns, values):
+    """The entries of all rows, one row after the other, without zeros."""
+    starts = np.zeros(len(columns) + 1, np.int32)
+    where = np.zeros(columns.size, np.int32)
+    factors = np.zeros(columns.size, np.float32)
+    m = 0
+    for r in range(len(columns)):
+        for t in range(columns.shape[1]):
+            if values[r, t] != 0.0:
+                where[m], factors[m] = columns[r, t], values[r, t]
+                m += 1
+        starts[r + 1] = m
+    return starts, where[:m].copy(), factors[:m].copy()
+
+
+@njit(cache=True)
+def draw(starts, where, factors, y, pull):
+    """Set ``pull`` to A.T @ y."""
+    pull[:] = 0.0
+    for r in range(len(y)):
+        if y[r] != 0.0:
+            for t in range(starts[r], starts[r + 1]):
+                pull[where[t]] += factors[t] * y[r]
+
+
+@njit(cache=True)
+def step_x(costs, low, high, x, now, home, pull, ahead, scales, share):
+    """Step from ``now`` to x, extrapolate it to ``ahead``, move ``now``; return how far it went."""
+    far = 0.0
+    for e in range(len(x)):
+        x[e] = min(max(now[e] + (costs[e] - pull[e]) / scales[e], low[e]), high[e])
+        change = x[e] - now[e]
+        far += scales[e] * change * change
+        ahead[e] = x[e] + change
+        now[e] = share * ahead[e] + (1.0 - share) * home[e]
+    return far
+
+
+@njit(cache=True)
+def step_y(rows, sides, y, now, home, pull, ahead, scales, share):
+    """Step from ``now`` to y, move ``now``, set ``pull`` from it; return how far it went."""
+    starts, where, factors = rows
+    far = 0.0
+    pull[:] = 0.0
+    for r in range(len(y)):
+        excess = -sides[r]
+        for t in range(starts[r], starts[r + 1]):
+            excess += factors[t] * ahead[where[t]]
+        y[r] = max(now[r] + excess / scales[r], 0.0)
+        change = y[r] - now[r]
+        far += scales[r] * change * change
+        now[r] = share * (y[r] + change) + (1.0 - share) * home[r]
+        if now[r] != 0.0:
+            for t in range(starts[r], starts[r + 1]):
+                pull[where[t]] += factors[t] * now[r]
+    return far
+
+
+@njit(cache=True)
+def is_due(error, first, before):
+    """Whether to restart: steps have become much shorter, or shorter and now grow again."""
+    return error < ENOUGH * first or (before < error < SOME * first)
+
+
+@njit(cache=True)
+def rebalance(x, y, x_home, y_home, uses, sizes, weight):
+    """Half way, in logarithms, to the weight at which x and y went equally far."""
+    far_x = (uses * (x - x_home) ** 2).sum()
+    far_y = (sizes * (y - y_home) ** 2).sum()
+    if min(far_x, far_y) < NOWHERE:
+        return weight
+    return np.sqrt(weight * np.sqrt(far_y / far_x))

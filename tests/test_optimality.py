@@ -2,6 +2,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from oracles import highest_modularity, set_partitions
+from scipy.optimize import linprog
 
 from modlib import optimality
 from modlib.modularity import modularity, modularity_matrix, to_adjacency
@@ -116,12 +117,16 @@ def test_cut_short_the_bound_is_valid_and_the_limit_is_kept(time_limit):
 
 
 def random_cuts(n: int, n_cuts: int, random: np.random.Generator) -> np.ndarray:
-    """Cuts of two to ``WIDTH`` units, of which at least one has a minus sign."""
+    """Cuts of two to ``WIDTH`` units, some of them there twice, with at least one minus sign."""
     cuts = np.zeros((n_cuts, WIDTH), np.int64)
     for cut in cuts:
-        size = random.integers(2, min(n, WIDTH), endpoint=True)
-        cut[:size] = random.permutation(n)[:size] + 1
-        cut[: random.integers(1, size)] *= -1
+        units = random.permutation(np.arange(1, n + 1))
+        signed = units * np.where(np.arange(n) < random.integers(1, n), -1, 1)
+        drawn = np.concatenate(
+            [signed[:2], random.permutation(np.concatenate([signed, signed[2:]]))]
+        )
+        size = random.integers(2, WIDTH, endpoint=True)
+        cut[:size] = drawn[:size]
     return cuts
 
 
@@ -138,6 +143,58 @@ def test_every_partition_fulfils_every_cut_and_any_multipliers_bound_q(seed):
         activity = (relaxation.values * x[relaxation.columns]).sum(axis=1)
         assert (activity <= relaxation.sides).all()
         assert min(bounds) >= matrix[together].sum()
+
+
+def fractional(n: int, random: np.random.Generator) -> np.ndarray:
+    """A solution that is a mean of partitions and then is disturbed."""
+    together = [np.equal.outer(labels, labels) for labels in random.integers(4, size=(3, n))]
+    x = np.mean(together, axis=0) + symmetric(n, random) * 0.3
+    x = np.clip(x, 0, 1)
+    np.fill_diagonal(x, 1.0)
+    return x
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("larger", [False, True])
+def test_cuts_found_are_violated_and_differ(seed, larger):
+    random = np.random.default_rng(seed)
+    matrix = modularity_matrix(to_adjacency(symmetric(16, random)))
+    proof = _Proof(matrix, seed=0, deadline=np.inf)
+    x = fractional(16, random)
+    cuts = proof._violated(x, larger)
+    relaxation = proof.relaxation
+    relaxation.add(cuts)
+    activity = (relaxation.values * x[relaxation.pairs][relaxation.columns]).sum(axis=1)
+    assert len(cuts) > 10
+    assert (activity > relaxation.sides).all()
+    assert len(np.unique(np.sort(cuts, axis=1), axis=0)) == len(cuts)
+
+
+def test_the_bound_approaches_the_linear_program():
+    random = np.random.default_rng(0)
+    matrix = modularity_matrix(to_adjacency(symmetric(8, random)))
+    relaxation = _Relaxation(matrix)
+    relaxation.add(random_cuts(8, 300, random))
+    rows = np.zeros((300, len(relaxation.costs)))
+    np.add.at(rows, (np.arange(300)[:, None], relaxation.columns), relaxation.values)
+    exact = linprog(-relaxation.costs, rows, relaxation.sides, bounds=(0, 1))
+    bound = min(relaxation.solve(np.inf) for _ in range(10))
+    optimum = relaxation.constant - exact.fun
+    assert optimum - 1e-9 <= bound <= optimum + 1e-5
+
+
+def test_resumes_where_it_was():
+    random = np.random.default_rng(0)
+    relaxation = _Relaxation(modularity_matrix(to_adjacency(symmetric(8, random))))
+    relaxation.add(random_cuts(8, 50, random))
+    relaxation.solve(np.inf)
+    state, bound = relaxation.state(), relaxation.bound(relaxation.y)
+    relaxation.add(random_cuts(8, 50, random))
+    relaxation.solve(np.inf)
+    relaxation.resume(*state)
+    assert relaxation.bound(relaxation.y) == bound
+    assert (relaxation.x == state[0]).all()
+    assert (relaxation.cuts == state[2]).all()
 
 
 @pytest.fixture
