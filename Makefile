@@ -45,6 +45,10 @@ book: venv ## build the book, all warnings errors, into _build/html
 test: venv ## run the tests
 	$(BIN)/python -m pytest
 
+.PHONY: sweep
+sweep: venv ## train and analyse all networks of the paper; may be interrupted, and goes on
+	$(BIN)/python -m modlib sweep --preset paper
+
 .PHONY: serve
 serve: ## show the built book on this machine, at port 8000
 	@test -f $(HTML)/index.html || { echo "Nothing is built yet: run make book" >&2; exit 1; }
