@@ -6,10 +6,11 @@ they were computed; only the certificates, whose time limit is part of the resul
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
+from numbers import Real
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,7 +21,7 @@ from pyarrow import compute, parquet
 from modlib.comparison import CLUSTER_MEASURES
 from modlib.config import ABSOLUTES, REGULARIZERS
 from modlib.similarity import MEASURES
-from modlib.validation import check_choice
+from modlib.validation import check_choice, is_whole
 
 TEXT, WHOLE, REAL, FLAG, LABELS = (
     pa.string(), pa.int64(), pa.float64(), pa.bool_(), pa.list_(pa.int8())
@@ -186,10 +187,24 @@ def _check_names(name: str, names: Sequence[str]) -> None:
 
 
 def _array(name: str, column: str, values: list[Any]) -> pa.Array:
+    spec = TABLES[name].columns[column]
+    # Arrow alone would take 1.5 for 1, and True for 1.0.
+    bad = [value for value in values if value is not None and not _KINDS[spec.type](value)]
+    if bad:
+        raise ValueError(f"column {column} of table {name} must be {spec.type}. Got {bad[0]!r}.")
     try:
-        return pa.array(values, TABLES[name].columns[column].type)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"column {column} of table {name} has a wrong value: {error}.") from error
+        return pa.array(values, spec.type)
+    except pa.ArrowException as error:  # a number too large for its type
+        raise ValueError(f"column {column} of table {name} must be {spec.type}: {error}") from error
+
+
+_KINDS: dict[pa.DataType, Callable[[Any], bool]] = {
+    TEXT: lambda value: isinstance(value, str),
+    WHOLE: is_whole,
+    REAL: lambda value: isinstance(value, Real) and not isinstance(value, bool),
+    FLAG: lambda value: isinstance(value, bool),
+    LABELS: lambda value: isinstance(value, list) and all(map(is_whole, value)),
+}
 
 
 def check(name: str, table: pa.Table) -> pa.Table:
