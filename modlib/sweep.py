@@ -131,7 +131,7 @@ def _client(n_workers: int, scheduler: str | None) -> Iterator[Client]:
                 n_workers=n_workers,
                 threads_per_worker=1,
                 memory_limit=0,  # the kernels, which use the memory, are processes of their own
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # any free port: two sweeps may run at once
                 silence_logs=logging.CRITICAL,
             ) as cluster,
             Client(cluster) as client,

@@ -11,7 +11,6 @@ from typing import Any
 
 import papermill
 from jupyter_client.manager import AsyncKernelManager
-from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from modlib import provenance, results
@@ -96,10 +95,11 @@ def _attempt(setting: SettingConfig, store: Store) -> tuple[str | None, bool]:
             _execute(setting, folder)
             facts = _facts(setting, store, folder)
             store.publish(setting, folder, facts | {"wall": time.perf_counter() - start})
-        except (DeadKernelError, PapermillExecutionError, OSError, ValueError) as error:
+        # DeadKernelError is a RuntimeError, and a kernel that dies as it starts is just that.
+        except (RuntimeError, PapermillExecutionError, OSError, ValueError) as error:
             cause = _in_short(error)
             store.tell_failure(setting, folder, cause)
-            return cause, isinstance(error, DeadKernelError)
+            return cause, isinstance(error, RuntimeError)
     return None, False
 
 
