@@ -309,7 +309,7 @@ def test_a_worker_with_other_code_refuses(tmp_path):
     assert said.startswith("this worker has other code")
 
 
-def test_results_that_another_sweep_has_put_in_place_are_left(undisturbed, tmp_path):
+def test_results_that_another_sweep_has_put_in_place_are_left(tmp_path):
     setting = SettingConfig("digits", seeds=(7,))
     store = Store(tmp_path, "0" * 12)
     contents = []
