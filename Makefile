@@ -18,7 +18,7 @@ endif
 
 .PHONY: help
 help: ## list what can be made
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 # The stamp is written last, so that a broken installation is done again; it is older than the
 # lock whenever the lock has changed.
@@ -47,9 +47,17 @@ book: venv ## build the book, all warnings errors, into _build/html
 test: venv ## run the tests
 	$(BIN)/python -m pytest
 
+.PHONY: test-faults
+test-faults: venv ## kill and starve the processes of small sweeps; takes many minutes
+	$(BIN)/python -m pytest -m faults
+
 .PHONY: bench
 bench: venv ## measure speed and memory, into results/benchmarks.json
 	PYTHONPATH=.:tests $(BIN)/python -m benchmarks $(TABLES)
+
+.PHONY: sweep
+sweep: venv ## train and analyse all networks of the paper; may be interrupted, and goes on
+	$(BIN)/python -m modlib sweep --preset paper
 
 .PHONY: serve
 serve: ## show the built book on this machine, at port 8000

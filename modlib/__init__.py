@@ -4,7 +4,8 @@ The parts, in the order in which data flows: :mod:`modlib.config`, :mod:`modlib.
 :mod:`modlib.models`, :mod:`modlib.training`, :mod:`modlib.similarity`, :mod:`modlib.modularity`,
 :mod:`modlib.search`,
 :mod:`modlib.clustering`, :mod:`modlib.optimality`, :mod:`modlib.comparison`,
-:mod:`modlib.plotting`.
+:mod:`modlib.plotting`; and for the sweep :mod:`modlib.provenance`, :mod:`modlib.results`,
+:mod:`modlib.analysis`, :mod:`modlib.store`, :mod:`modlib.work`, :mod:`modlib.sweep`.
 """
 
 __version__ = "0.1.0"

@@ -71,6 +71,15 @@ def _choice(default: str, choices: tuple[str, ...]) -> Any:
     return _checked(default, convert)
 
 
+def _flag(default: bool) -> Any:
+    def convert(name: str, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise _refuse(name, "True or False", value)
+        return value
+
+    return _checked(default, convert)
+
+
 def _part(kind: type) -> dict[str, Callable[[str, Any], Any]]:
     def convert(name: str, value: Any) -> Any:
         if not isinstance(value, kind):
@@ -127,6 +136,9 @@ class TrainingConfig(Checked):
 class AnalysisConfig(Checked):
     """How units are compared and clustered.
 
+    ``best`` asks for the highest modularity that can be found, beside what the paper's algorithm
+    finds.
+
     Raises
     ------
     ValueError
@@ -137,6 +149,7 @@ class AnalysisConfig(Checked):
     n_steps: int = _whole(5000, 0, 100_000_000)
     entropy: float = _number(0.15, 1e-6, 10.0)
     seed: int = _whole(0, 0, LARGEST_SEED)
+    best: bool = _flag(True)
 
 
 @dataclass(frozen=True)
@@ -158,6 +171,11 @@ class SettingConfig(Checked):
     seeds: tuple[int, ...] = _wholes((0,), 0, LARGEST_SEED, distinct=True)
     recipe: TrainingConfig = field(default_factory=TrainingConfig, metadata=_part(TrainingConfig))
     analysis: AnalysisConfig = field(default_factory=AnalysisConfig, metadata=_part(AnalysisConfig))
+
+    @property
+    def name(self) -> str:
+        """The regulariser and its strength, as people, files and keys name the setting."""
+        return f"{self.regularizer}-{self.strength:g}"
 
     @property
     def training(self) -> TrainingConfig:

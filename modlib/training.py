@@ -322,7 +322,11 @@ def evaluate(model: MLP, inputs: Tensor, targets: Tensor) -> tuple[float, float]
         Tensors of shape ``[samples, inputs]`` and ``[samples]``.
     """
     with evaluating(model), torch.inference_mode():
-        logits = model(inputs)
+        return score(model(inputs), targets)
+
+
+def score(logits: Tensor, targets: Tensor) -> tuple[float, float]:
+    """Return mean cross-entropy and accuracy of logits ``[samples, classes]``."""
     loss = functional.cross_entropy(logits.double(), targets)
     return loss.item(), (logits.argmax(dim=1) == targets).double().mean().item()
 

@@ -59,6 +59,7 @@ RULES = {
         ["cifar", 1, {}],
         "digits",
     ),
+    (AnalysisConfig, "best"): ("best must be True or False", [1, "yes", None], False),
     (SettingConfig, "regularizer"): (
         "regularizer must be one of 'l2', 'l1', 'dropout', 'untrained'",
         ["L2", None],
@@ -131,7 +132,7 @@ def test_configurations_cannot_be_changed():
 
 
 def test_the_hash_is_the_sha256_of_the_values_as_sorted_json():
-    text = '{"absolute":"inside","entropy":0.15,"n_steps":5000,"seed":0}'
+    text = '{"absolute":"inside","best":true,"entropy":0.15,"n_steps":5000,"seed":0}'
     assert AnalysisConfig().hash == sha256(text.encode()).hexdigest()[:12]
     training = (
         '{"batch_size":200,"dropout":0.0,"hidden":[64,64],"l1":0.0,"l2":1e-05,'

@@ -1,0 +1,269 @@
+"""All that is measured of trained networks: the rows of the sweep's tables.
+
+Each network is measured, clustered and compared in two conventions. ``"inside"`` is the printed
+one: absolute values inside the mean over inputs, normalisation by the larger diagonal entry
+(equation 5). ``"outside"`` is that of the authors' released code: absolute values of the mean,
+normalisation by the geometric mean of the diagonal.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from modlib.clustering import Modules, find_modules, monte_carlo_modules, spectral_modules
+from modlib.comparison import cluster_similarity, pairwise_agreement
+from modlib.config import AnalysisConfig, SettingConfig
+from modlib.data import Dataset, split
+from modlib.modularity import effective_clusters, to_adjacency
+from modlib.provenance import Stopwatch
+from modlib.results import beside
+from modlib.similarity import MEASURES, normalize, similarity_matrices
+from modlib.training import TrainedNetwork, score
+
+RULES = {"inside": "max", "outside": "geometric"}
+"""The rule of normalisation that belongs to each place of the absolute value."""
+METHODS = tuple((measure, normalized) for measure in MEASURES for normalized in (False, True))
+"""The eight methods of the paper, in the order in which pairs of them are listed."""
+ONE_CLUSTER_STEPS = 1000
+TINY_WEIGHT = 1e-3
+ENOUGH_ACCURACY = 0.8
+
+Matrices = dict[tuple[int, str], dict[tuple[str, bool], np.ndarray]]
+"""For each layer and convention, the similarity ``[units, units]`` by each of the methods."""
+Rows = list[dict[str, Any]]
+
+
+def analyze(
+    networks: Sequence[TrainedNetwork],
+    setting: SettingConfig,
+    data: Dataset,
+    *,
+    stopwatch: Stopwatch | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Rows]:
+    """Measure, cluster and compare every hidden layer of networks in both conventions.
+
+    Parameters
+    ----------
+    networks
+        As :func:`modlib.training.train` returns them, of one setting.
+    setting
+        What they were trained with, and how to cluster them; its ``analysis.absolute`` is of no
+        account, since both conventions are taken.
+    data
+        Similarity is measured on the test samples.
+    stopwatch
+        Told the stages ``evaluation``, ``similarity``, ``clustering``, ``retest``, ``agreement``
+        and ``best``.
+    progress
+        Called after each network with the number of those finished.
+
+    Returns
+    -------
+    dict of lists
+        The rows of the tables ``networks``, ``modules`` and ``agreement`` of
+        :data:`modlib.results.TABLES`, without their provenance.
+    """
+    stopwatch = stopwatch or Stopwatch()
+    tables: dict[str, Rows] = {"networks": [], "modules": [], "agreement": []}
+    for done, network in enumerate(networks, start=1):
+        with stopwatch("evaluation"):
+            tables["networks"].append(network_row(network, setting, data))
+        with stopwatch("similarity"):
+            matrices = both_conventions(network, data.test_inputs, data.test_targets)
+        modules, agreement = _cluster_and_compare(matrices, setting.analysis, stopwatch)
+        name = {"network": f"{setting.name}-{network.seed}"}
+        tables["modules"] += [name | row for row in modules]
+        tables["agreement"] += [name | row for row in agreement]
+        if progress:
+            progress(done)
+    return tables
+
+
+def network_row(network: TrainedNetwork, setting: SettingConfig, data: Dataset) -> dict[str, Any]:
+    """Return the row of one network: what it was trained with, and what came of it.
+
+    ``epochs`` counts all that were trained, also those after the weights that were kept. The sums
+    run over weight matrices, biases excepted: ``l1_norm`` is the sum of absolute values,
+    ``l2_norm`` that of squares, as in the authors' released code and in the penalty (not its
+    root), ``nuclear_norm`` that of singular values; ``sparsity`` is the fraction of weights within
+    0.001 of zero. A trained network is ``kept`` if it classifies at least 80 % of the test images
+    correctly; the rule is for trained networks, and untrained ones, which have no penalty either,
+    are all kept as what they are.
+    """
+    is_trained, training = setting.regularizer != "untrained", setting.training
+    scores = dict(_scores(network, setting, data))
+    return {
+        "network": f"{setting.name}-{network.seed}",
+        "regularizer": setting.regularizer,
+        "strength": setting.strength,
+        **{name: getattr(training, name) * is_trained for name in ("l2", "l1", "dropout")},
+        "seed": network.seed,
+        "epochs": len(network.history),
+        **scores,
+        **_norms([layer.weight.double() for layer in network.model.layers]),
+        "kept": not is_trained or scores["test_accuracy"] >= ENOUGH_ACCURACY,
+    }
+
+
+def _scores(
+    network: TrainedNetwork, setting: SettingConfig, data: Dataset
+) -> Iterator[tuple[str, float]]:
+    with torch.inference_mode():
+        train_logits = network.model(data.train_inputs)  # all at once: to copy the parts is slow
+        test_logits = network.model(data.test_inputs)
+    training, validation = split(
+        len(train_logits), setting.recipe.validation_fraction, network.seed
+    )
+    samples = {
+        "train": (train_logits[training], data.train_targets[training]),
+        "validation": (train_logits[validation], data.train_targets[validation]),
+        "test": (test_logits, data.test_targets),
+    }
+    for part, pair in samples.items():
+        loss, accuracy = score(*pair)
+        yield f"{part}_loss", loss
+        yield f"{part}_accuracy", accuracy
+
+
+def _norms(weights: Sequence[Tensor]) -> dict[str, float]:
+    every = torch.cat([weight.flatten() for weight in weights])
+    return {
+        "l1_norm": every.abs().sum().item(),
+        "l2_norm": every.square().sum().item(),
+        "nuclear_norm": sum(torch.linalg.svdvals(weight).sum().item() for weight in weights),
+        "sparsity": (every.abs() <= TINY_WEIGHT).double().mean().item(),
+    }
+
+
+def both_conventions(network: TrainedNetwork, inputs: Tensor, targets: Tensor) -> Matrices:
+    """Measure the similarity of the units of every hidden layer in both conventions.
+
+    Parameters
+    ----------
+    network
+        A trained network.
+    inputs, targets
+        Held-out samples: shapes ``[samples, inputs]`` and ``[samples]``.
+
+    Returns
+    -------
+    dict
+        For each layer and convention, a matrix ``[units, units]`` for each of :data:`METHODS`.
+    """
+    raw = similarity_matrices(network.model, inputs, targets)
+    return {
+        (layer, absolute): {
+            (measure, normalized): normalize(raw[layer, measure, absolute], RULES[absolute])
+            if normalized
+            else raw[layer, measure, absolute]
+            for measure, normalized in METHODS
+        }
+        for layer in range(1, network.model.n_hidden + 1)
+        for absolute in RULES
+    }
+
+
+def _cluster_and_compare(
+    matrices: Matrices, config: AnalysisConfig, stopwatch: Stopwatch
+) -> tuple[Rows, Rows]:
+    """The rows of ``modules`` and ``agreement`` of one network, but for its name."""
+    modules, agreement = [], []
+    for (layer, absolute), similarities in matrices.items():
+        place = {"layer": layer, "absolute": absolute}
+        rows = []
+        with stopwatch("clustering"):
+            found = {method: _find(matrix, config) for method, matrix in similarities.items()}
+            rows = [_modules_row(similarities[m], found[m], config) for m in METHODS]
+        with stopwatch("retest"):
+            for method, row in zip(METHODS, rows, strict=True):
+                row["retest"] = _retest(similarities[method], found[method], config)
+        with stopwatch("agreement"):
+            pairs = _pairs([found[method] for method in METHODS])
+        with stopwatch("best"):
+            _add_best(list(similarities.values()), rows, pairs, config)
+        modules += [
+            place | {"measure": measure, "normalized": normalized} | row
+            for (measure, normalized), row in zip(METHODS, rows, strict=True)
+        ]
+        agreement += [place | row for row in pairs]
+    return modules, agreement
+
+
+def _find(matrix: np.ndarray, config: AnalysisConfig, *, again: int = 0) -> Modules:
+    return find_modules(matrix, config.n_steps, config.entropy, config.seed + again)
+
+
+def _modules_row(matrix: np.ndarray, found: Modules, config: AnalysisConfig) -> dict[str, Any]:
+    adjacency = to_adjacency(matrix)
+    together = np.where(adjacency.any(axis=1), 0, -1)
+    return {
+        "q_spectral": spectral_modules(adjacency).q,
+        "q_one_cluster": monte_carlo_modules(
+            adjacency, together, ONE_CLUSTER_STEPS, config.entropy, config.seed
+        ).q,
+        "q": found.q,
+        "n_clusters": effective_clusters(found.labels),
+        "n_unused": int((found.labels < 0).sum()),
+        "labels": found.labels.tolist(),
+    }
+
+
+def _retest(matrix: np.ndarray, found: Modules, config: AnalysisConfig) -> float:
+    return cluster_similarity(found.labels, _find(matrix, config, again=1).labels)
+
+
+def _pairs(found: Sequence[Modules]) -> Rows:
+    """The agreement of every two methods by all measures of clusim."""
+    values = pairwise_agreement([modules.labels for modules in found])
+    return [
+        {
+            "measure_a": a[0],
+            "normalized_a": a[1],
+            "measure_b": b[0],
+            "normalized_b": b[1],
+            **{measure: float(column[pair]) for measure, column in values.items()},
+        }
+        for pair, (a, b) in enumerate(combinations(METHODS, 2))
+    ]
+
+
+def _add_best(
+    matrices: Sequence[np.ndarray], rows: Rows, pairs: Rows, config: AnalysisConfig
+) -> None:
+    """Complete the rows with the best assignments, or with nothing if they are not wanted."""
+    best = [
+        find_modules(matrix, config.n_steps, config.entropy, config.seed, method="best")
+        for matrix in (matrices if config.best else [])
+    ]
+    for index, row in enumerate(rows):
+        row["q_best"] = best[index].q if best else None
+        row["labels_best"] = best[index].labels.tolist() if best else None
+    element = pairwise_agreement([m.labels for m in best], ["element"])["element"] if best else None
+    for index, row in enumerate(pairs):
+        row["element_best"] = float(element[index]) if best else None
+
+
+def save_example(
+    network: TrainedNetwork, setting: SettingConfig, data: Dataset, path: str | os.PathLike[str]
+) -> None:
+    """Write the weights of a network and all its similarities to a safetensors file.
+
+    The keys are ``<network>/<name in state_dict>`` and, as float32,
+    ``<network>/similarity/<absolute>/h<layer>/<measure>``.
+    """
+    name = f"{setting.name}-{network.seed}"
+    matrices = similarity_matrices(network.model, data.test_inputs, data.test_targets)
+    tensors = {f"{name}/{key}": value for key, value in network.model.state_dict().items()}
+    for (layer, measure, absolute), matrix in matrices.items():
+        tensors[f"{name}/similarity/{absolute}/h{layer}/{measure}"] = torch.from_numpy(
+            matrix.astype(np.float32)
+        )
+    with beside(path) as temporary:
+        save_file(tensors, temporary)

@@ -1,0 +1,111 @@
+"""Tests of modlib.analysis: rows that fit the schema and say what the library's parts say."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from modlib import results
+from modlib.analysis import METHODS, analyze
+from modlib.clustering import find_modules
+from modlib.comparison import CLUSTER_MEASURES, cluster_similarity
+from modlib.config import AnalysisConfig, SettingConfig, TrainingConfig
+from modlib.modularity import effective_clusters
+from modlib.provenance import Stopwatch
+from modlib.similarity import normalize, pairwise_similarity
+from modlib.training import train
+
+SETTING = SettingConfig(
+    dataset="digits", regularizer="dropout", strength=0.2, seeds=(3, 5),
+    recipe=TrainingConfig(hidden=(9, 7), max_epochs=4, learning_rate=0.01),
+    analysis=AnalysisConfig(n_steps=60, seed=2, best=False),
+)  # fmt: skip
+MADE_BY = {"config_hash": "a", "code_hash": "b", "version": "c"}
+
+
+@pytest.fixture(scope="module")
+def networks(digits):
+    return train(SETTING.training, digits, SETTING.seeds)
+
+
+@pytest.fixture(scope="module")
+def tables(networks, digits):
+    return analyze(networks, SETTING, digits)
+
+
+def test_every_network_layer_convention_method_and_pair_has_its_row(tables):
+    for name, rows in tables.items():
+        results.from_rows(name, [row | MADE_BY for row in rows])
+    counts = {name: len(rows) for name, rows in tables.items()}
+    # 2 networks; by 2 layers, 2 conventions and 8 methods; by 8 * 7 / 2 pairs of methods.
+    assert counts == {"networks": 2, "modules": 2 * 2 * 2 * 8, "agreement": 2 * 2 * 2 * 28}
+
+
+@pytest.mark.parametrize("absolute", ["inside", "outside"])
+@pytest.mark.parametrize("layer", [1, 2])
+def test_modules_are_those_of_the_papers_algorithm(tables, networks, digits, layer, absolute):
+    rule = {"inside": "max", "outside": "geometric"}[absolute]
+    for measure, normalized in METHODS:
+        matrix = pairwise_similarity(
+            networks[1].model, digits.test_inputs, digits.test_targets, layer, measure, absolute
+        )
+        matrix = normalize(matrix, rule) if normalized else matrix
+        one, other = (find_modules(matrix, n_steps=60, seed=seed) for seed in (2, 3))
+        (row,) = (
+            row for row in tables["modules"]
+            if (row["network"], row["layer"], row["absolute"]) == ("dropout-0.2-5", layer, absolute)
+            and (row["measure"], row["normalized"]) == (measure, normalized)
+        )  # fmt: skip
+        assert row["labels"] == one.labels.tolist()
+        assert row["q"] == one.q >= row["q_spectral"]
+        assert row["n_clusters"] == effective_clusters(one.labels)
+        assert row["retest"] == cluster_similarity(one.labels, other.labels)
+
+
+def test_agreement_is_between_the_labels_of_the_modules(tables):
+    labels = {
+        tuple(row[c] for c in ("network", "layer", "absolute", "measure", "normalized")):
+        row["labels"] for row in tables["modules"]
+    }  # fmt: skip
+    pairs = [
+        ((row["measure_a"], row["normalized_a"]), (row["measure_b"], row["normalized_b"]))
+        for row in tables["agreement"]
+    ]
+    assert pairs == list(combinations(METHODS, 2)) * 8
+    for row, (a, b) in zip(tables["agreement"][::17], pairs[::17], strict=True):
+        place = row["network"], row["layer"], row["absolute"]
+        for measure in CLUSTER_MEASURES:
+            expected = cluster_similarity(labels[*place, *a], labels[*place, *b], measure)
+            assert row[measure] == expected
+
+
+def test_weights_are_summed_over_matrices_without_biases(tables, networks):
+    weights = [layer.weight.double().numpy() for layer in networks[0].model.layers]
+    row = tables["networks"][0]
+    assert row["l1_norm"] == pytest.approx(sum(abs(w).sum() for w in weights))
+    assert row["l2_norm"] == pytest.approx(sum((w**2).sum() for w in weights))
+    nuclear = sum(np.sqrt(np.maximum(np.linalg.eigvalsh(w @ w.T), 0)).sum() for w in weights)
+    assert row["nuclear_norm"] == pytest.approx(nuclear)
+    n_tiny, n_weights = sum((abs(w) <= 1e-3).sum() for w in weights), 64 * 9 + 9 * 7 + 7 * 10
+    assert row["sparsity"] == pytest.approx(n_tiny / n_weights)
+
+
+def test_accuracy_under_four_fifths_is_not_kept_unless_untrained(digits):
+    options = {"seeds": (0,), "strength": 0.0}
+    weak = replace(SETTING, recipe=TrainingConfig(hidden=(9, 7), max_epochs=1), **options)
+    untrained = replace(weak, regularizer="untrained")
+    for setting, kept in ((weak, False), (untrained, True)):
+        row = analyze(train(setting.training, digits, (0,)), setting, digits)["networks"][0]
+        assert row["test_accuracy"] < 0.8
+        assert row["kept"] is kept
+    assert (row["l2"], row["l1"], row["dropout"], row["epochs"]) == (0, 0, 0, 0)
+
+
+def test_stages_are_timed_and_networks_counted(networks, digits):
+    stopwatch, counts = Stopwatch(), []
+    analyze(networks, SETTING, digits, stopwatch=stopwatch, progress=counts.append)
+    assert counts == [1, 2]
+    assert list(stopwatch.seconds) == [
+        "evaluation", "similarity", "clustering", "retest", "agreement", "best"
+    ]  # fmt: skip

@@ -1,0 +1,336 @@
+"""The sweep with real processes: the same tables whatever happens, and faults that are named.
+
+Every test that lets a sweep finish holds its tables against those of one undisturbed worker.
+"""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+import tiny
+
+from modlib import provenance, results, work
+from modlib.config import SettingConfig, TrainingConfig
+from modlib.store import STALE_SECONDS, Store
+from modlib.sweep import paper, smoke
+from modlib.training import load_weights
+
+ROOT = Path(__file__).parents[1]
+TABLES = ["networks.parquet", "modules.parquet", "agreement.parquet", "examples.safetensors"]
+NO_DATA = "/dev/null/none"
+
+
+def start(folder: Path, *options: str, command: str = "sweep", preset: str = "tiny", **kwargs):
+    return subprocess.Popen(
+        [sys.executable, ROOT / "tests" / "tiny.py", command, "--preset", preset,
+         "--results", folder, *options],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs,
+    )  # fmt: skip
+
+
+def finish(process) -> tuple[int, str]:
+    out, err = process.communicate(timeout=200)
+    return process.returncode, out + err
+
+
+def run(folder: Path, *options: str, **kwargs) -> tuple[int, str]:
+    return finish(start(folder, *options, **kwargs))
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in TABLES}
+
+
+def wait_for(condition, seconds: float = 100):
+    """Wait until the condition holds and return its value."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
+    return found
+
+
+def kernels(*processes) -> list[psutil.Process]:
+    """The notebook kernels below processes."""
+    found = []
+    for process in processes:
+        try:
+            below = psutil.Process(process.pid).children(recursive=True)
+            found += [p for p in below if any("ipykernel_launcher" in a for a in p.cmdline())]
+        except psutil.NoSuchProcess:
+            pass
+    return found
+
+
+def at_work(folder: Path) -> list[Path]:
+    return list((folder / "raw").glob(".working-*/pulse"))
+
+
+def are_gone(processes) -> bool:
+    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    """The results of one sweep with one worker; do not change them."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert run(folder, "--workers", "1") == (0, "")  # and quiet, as nobody looks
+    return folder
+
+
+# --------------------------------------------------------------------------------------- the grid
+
+
+def test_the_grid_is_table_1_and_a_hundred_untrained_networks():
+    settings = paper()
+    assert len({setting.hash for setting in settings}) == len(settings) == 30 + 4
+    names = [f"{setting.name}-{seed}" for setting in settings for seed in setting.seeds]
+    assert len(set(names)) == len(names) == 30 * 9 + 100 == 370
+    strengths = {
+        kind: [s.strength for s in settings if s.regularizer == kind]
+        for kind in ("l2", "l1", "dropout")
+    }
+    # Table 1: from 1e-5 to 1e-1 and to 1e-2 in steps of half a decade; from 0.05 to 0.7 by 0.05.
+    assert (strengths["l2"][0], strengths["l2"][-1], len(strengths["l2"])) == (1e-5, 1e-1, 9)
+    assert (strengths["l1"][0], strengths["l1"][-1], len(strengths["l1"])) == (1e-5, 1e-2, 7)
+    for kind in ("l2", "l1"):
+        for low, high in pairwise(strengths[kind]):
+            assert high / low == pytest.approx(10**0.5)
+    assert strengths["dropout"] == [round(0.05 * step, 2) for step in range(1, 15)]
+    assert {s.training.l2 for s in settings if s.regularizer in ("l1", "dropout")} == {1e-5}
+    assert {setting.recipe for setting in settings} == {TrainingConfig()}
+
+
+def test_parameters_are_literals_that_the_notebook_knows_and_give_the_same_setting():
+    cells = nbformat.read(provenance.NOTEBOOK, as_version=4).cells
+    (cell,) = [c for c in cells if "parameters" in c.metadata.get("tags", [])]
+    defaults = {}
+    exec(cell.source, defaults)
+    build = next(c.source for c in cells if c.source.startswith("setting = SettingConfig("))
+    for setting in [*paper(), *smoke(), *tiny.tiny()]:
+        given = work.parameters(setting)
+        assert json.loads(json.dumps(given)) == given
+        assert set(given) | {"folder"} == set(defaults) - {"__builtins__"}
+        names = {"torch": None}
+        exec("from modlib.config import *", names)
+        exec(build.partition("torch.")[0], names | given, names)
+        assert names["setting"].hash == setting.hash
+
+
+# ---------------------------------------------------------------------------------- the same bits
+
+
+def test_a_sweep_leaves_tables_weights_examples_and_where_they_come_from(undisturbed):
+    networks = results.read("networks", undisturbed / "networks.parquet")
+    names = ["dropout-0.2-0", "dropout-0.2-1", "untrained-0-0", "untrained-0-3"]
+    assert networks["network"].to_pylist() == names
+    assert results.read("modules", undisturbed / "modules.parquet").num_rows == 4 * 2 * 2 * 8
+    assert results.read("agreement", undisturbed / "agreement.parquet").num_rows == 4 * 2 * 2 * 28
+    manifest = json.loads((undisturbed / "manifest.json").read_text())
+    for name in TABLES:
+        assert manifest["files"][name] == provenance.file_hash(undisturbed / name)
+    hashes = {setting["config_hash"] for setting in manifest["settings"].values()}
+    assert hashes == set(networks["config_hash"].to_pylist()) == {s.hash for s in tiny.tiny()}
+    assert manifest["seconds"]["training"] > 0
+    (example,) = undisturbed.glob("raw/dropout-*/weights/dropout-0.2-0.safetensors")
+    assert load_weights(example).widths == (64, 8, 6, 10)
+    assert not list(undisturbed.rglob(".*"))
+    assert not list(undisturbed.glob("raw/*.failed"))
+
+
+def test_a_second_sweep_does_nothing_and_status_says_that_all_is_done(undisturbed):
+    before = {path: path.stat().st_mtime_ns for path in undisturbed.rglob("*") if path.is_file()}
+    assert run(undisturbed) == (0, "")
+    after = {path: path.stat().st_mtime_ns for path in undisturbed.rglob("*") if path.is_file()}
+    assert after == before
+    assert run(undisturbed, command="status") == (0, "2 done, 0 running, 0 failed, 0 waiting\n")
+
+
+@pytest.mark.faults
+def test_two_sweeps_at_once_with_two_workers_each_give_the_same_tables(undisturbed, tmp_path):
+    both = [start(tmp_path, "--workers", "2") for _ in range(2)]
+    assert [finish(process) for process in both] == [(0, ""), (0, "")]
+    assert tables(tmp_path) == tables(undisturbed)
+    assert len(list((tmp_path / "raw").iterdir())) == 2
+
+
+# ------------------------------------------------------------------------------------------ faults
+
+
+@pytest.mark.faults
+def test_after_the_driver_is_killed_or_interrupted_the_tables_are_the_same(undisturbed, tmp_path):
+    for number, moment, code in [
+        (signal.SIGKILL, at_work, -9),
+        (signal.SIGINT, lambda _: kernels(driver), 130),  # noqa: B023
+        (signal.SIGTERM, lambda folder: list(folder.glob("raw/dropout-*")), 130),
+    ]:
+        driver = start(tmp_path, "--workers", "1")
+        wait_for(lambda: moment(tmp_path))  # noqa: B023
+        below = psutil.Process(driver.pid).children(recursive=True)
+        driver.send_signal(number)
+        assert finish(driver)[0] == code
+        wait_for(lambda: are_gone(below), 30)  # noqa: B023
+        assert not (tmp_path / "manifest.json").exists()
+    for left in (tmp_path / "raw").glob(".working-*"):
+        old = time.time() - 2 * STALE_SECONDS
+        for path in (left, *left.glob("pulse")):
+            os.utime(path, (old, old))
+    assert run(tmp_path, "--workers", "2") == (0, "")
+    assert tables(tmp_path) == tables(undisturbed)
+    assert not list((tmp_path / "raw").glob(".*"))
+
+
+@contextmanager
+def cluster(folder: Path):
+    """A scheduler of Dask and two workers, as one would start them by hand; and its address."""
+    place = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    dask = [sys.executable, "-m", "dask"]
+    file = folder / "scheduler.json"
+    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", file]
+    processes = [subprocess.Popen([*dask, "scheduler", *options], **place)]
+    try:
+        wait_for(file.exists)
+        options = ["--nthreads", "1", "--no-dashboard", "--scheduler-file", file]
+        processes += [subprocess.Popen([*dask, "worker", *options], **place) for _ in range(2)]
+        address = wait_for(lambda: json.loads(file.read_text())["address"])
+        yield address, processes[1:]
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            process.wait(timeout=60)
+
+
+@pytest.mark.faults
+def test_a_remote_scheduler_gives_the_same_tables_also_if_a_worker_and_a_kernel_are_killed(
+    undisturbed, tmp_path
+):
+    folder = tmp_path / "results"
+    with cluster(tmp_path) as (address, workers):
+        driver = start(folder, "--scheduler", address)
+        both = wait_for(lambda: len(found := kernels(*workers)) == 2 and found)
+        kernel, orphan = both
+        kernel.kill()
+        orphan.parent().kill()  # its worker; the nanny starts another
+        assert finish(driver) == (0, "")
+        wait_for(lambda: are_gone([orphan]), 30)
+    assert tables(folder) == tables(undisturbed)
+
+
+@pytest.mark.faults
+def test_damaged_raw_results_are_done_again(undisturbed, tmp_path):
+    folder = tmp_path / "results"
+    shutil.copytree(undisturbed, folder)
+    (table,) = folder.glob("raw/dropout-*/modules.parquet")
+    table.write_bytes(table.read_bytes()[:-100])
+    (weights,) = folder.glob("raw/untrained-*/weights/untrained-0-3.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    (folder / "networks.parquet").write_bytes(b"")
+    assert run(folder, "--workers", "2") == (0, "")
+    assert tables(folder) == tables(undisturbed)
+    results.read("modules", table)
+    assert weights.read_bytes() != bytes(content)
+
+
+@pytest.mark.faults
+def test_a_setting_without_its_data_fails_by_name_and_the_others_are_done(undisturbed, tmp_path):
+    env = os.environ | {"MODLIB_DATA": NO_DATA}
+    code, said = run(tmp_path, "--workers", "2", preset="with_mnist", env=env)
+    assert code == 1
+    assert said.startswith("l1-0.001 failed: DatasetUnavailable: /dev/null/none/MNIST/raw lacks")
+    code, said = run(tmp_path, command="status", preset="with_mnist")
+    assert "l1-0.001 (seeds 0 to 0): failed: DatasetUnavailable" in said
+    assert said.endswith("1 done, 0 running, 1 failed, 0 waiting\n")
+    assert not (tmp_path / "manifest.json").exists()
+    (notebook,) = tmp_path.glob("raw/*.failed/setting.ipynb")
+    assert "DatasetUnavailable" in notebook.read_text()
+
+
+@pytest.mark.faults
+def test_a_full_disk_is_told_and_with_room_the_tables_are_the_same(undisturbed, tmp_path):
+    def little_room():  # no file of more than 20 kB: the executed notebook does not fit
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    code, said = run(tmp_path, "--workers", "1", preexec_fn=little_room)
+    assert code == 1
+    assert "dropout-0.2 failed: " in said
+    assert "File too large" in said
+    assert not list(tmp_path.glob("raw/dropout-*/record.json"))
+    assert run(tmp_path, "--workers", "2") == (0, "")
+    assert tables(tmp_path) == tables(undisturbed)
+
+
+@pytest.fixture
+def change_notebook(tmp_path, monkeypatch):
+    """Put a line of one's own below the parameters of the notebook."""
+
+    def change(line: str) -> None:
+        notebook = nbformat.read(provenance.NOTEBOOK, as_version=4)
+        notebook.cells.insert(3, nbformat.v4.new_code_cell(line))
+        nbformat.write(notebook, tmp_path / "changed.ipynb")
+        monkeypatch.setattr(provenance, "NOTEBOOK", tmp_path / "changed.ipynb")
+
+    return change
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import sys; sys.exit(0)", "note.json"),
+        ("import os; os.kill(os.getpid(), 9)", "DeadKernelError: Kernel died"),
+        ("n_steps = -1", "ValueError: n_steps must be a whole number between 0 and"),
+    ],
+)
+def test_a_cell_that_raises_leaves_or_dies_fails_its_setting(
+    change_notebook, tmp_path, line, cause
+):
+    setting = tiny.tiny()[1]
+    before = provenance.code_hash()
+    change_notebook(line)
+    store = Store(tmp_path / "raw", provenance.code_hash())
+    assert store.code != before  # changed code is told apart
+    said = work.run_setting(setting, store)
+    assert cause in said
+    assert store.failure(setting) == said
+    assert not store.is_there(setting)
+    assert not list(store.raw.glob(".*"))
+
+
+def test_a_worker_with_other_code_refuses(tmp_path):
+    said = work.run_setting(tiny.tiny()[0], Store(tmp_path / "raw", "0" * 12))
+    assert said.startswith("this worker has other code")
+
+
+def test_results_that_another_sweep_has_put_in_place_are_left(tmp_path):
+    setting = SettingConfig("digits", seeds=(7,))
+    store = Store(tmp_path, "0" * 12)
+    contents = []
+    for text in ("first", "second"):
+        with store.working_folder(setting) as folder:
+            (folder / "table").write_text(text)
+            store.publish(setting, folder, {})
+        contents.append((store.folder(setting) / "table").read_text())
+    assert contents == ["first", "first"]
+    (store.folder(setting) / "table").write_text("damaged")
+    assert not store.is_done(setting)
+    with store.working_folder(setting) as folder:
+        (folder / "table").write_text("third")
+        store.publish(setting, folder, {})
+    assert store.is_done(setting)
+    assert (store.folder(setting) / "table").read_text() == "third"
+    assert [path.name for path in tmp_path.iterdir()] == [store.name(setting)]
