@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.stopwatch import seconds
 
-PACKAGES = ("torch", "numpy", "numba", "highspy", "clusim", "leidenalg", "igraph")
+PACKAGES = ("torch", "numpy", "numba", "clusim", "leidenalg", "igraph")
 
 
 def describe() -> dict[str, object]:

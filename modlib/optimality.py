@@ -76,8 +76,11 @@ def certify(
     are fixed. Where the bound stalls, the two values of a pair are tried (branch and bound).
 
     The bound does not rely on the solver. For any multipliers :math:`y \ge 0` of the inequalities
-    :math:`A x \le b`, weak duality gives :math:`Q \le b^T y + \sum_e \max_{x_e} (c - A^T y)_e x_e`;
-    it is this sum, computed here, that counts, so that an unfinished or inaccurate solution
+    :math:`A x \le b`, weak duality gives
+
+    .. math:: Q \le b^T y + \sum_e \max_{x_e} (c - A^T y)_e x_e .
+
+    It is this sum, computed here, that counts, so that an unfinished or inaccurate solution
     weakens the bound but cannot falsify it. What remains is the rounding of sums in float64,
     about 1e-15, far below the 5e-10 for which no better assignment is looked for.
 
