@@ -4,12 +4,14 @@ import argparse
 import signal
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from modlib import provenance
+from modlib.config import DEVICES, SettingConfig
 from modlib.sweep import PRESETS, preset, status, sweep
 
 
@@ -43,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     look.set_defaults(command=_status)
     for command in (run, look):
         command.add_argument("--preset", choices=PRESETS, default="paper")
+        command.add_argument("--device", choices=DEVICES, default="cpu", help=(
+            "where networks are trained and measured (default: cpu)"
+        ))  # fmt: skip
         command.add_argument("--results", type=Path, metavar="DIR", help=(
             "folder of results (default: " + ", ".join(
                 f"{folder} for {name}" for name, folder in DEFAULT_RESULTS.items()) + ")"
@@ -57,8 +62,12 @@ def _positive(text: str) -> int:
     return number
 
 
+def _settings(options: Any) -> list[SettingConfig]:
+    return [replace(setting, device=options.device) for setting in preset(options.preset)]
+
+
 def _sweep(options: Any) -> int:
-    settings = preset(options.preset)
+    settings = _settings(options)
     n_networks = sum(len(setting.seeds) for setting in settings)
     # Quiet where nobody looks; the bar then is disabled by tqdm itself.
     with tqdm(total=n_networks, unit="network", disable=None) as bar:
@@ -72,7 +81,7 @@ def _sweep(options: Any) -> int:
 
 
 def _status(options: Any) -> int:
-    states = status(preset(options.preset), options.results)
+    states = status(_settings(options), options.results)
     for setting, state in states:
         if state not in ("done", "waiting"):
             print(f"{setting.name} (seeds {setting.seeds[0]} to {setting.seeds[-1]}): {state}")

@@ -5,15 +5,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from hashlib import sha256
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from typing import Any
 
 REGULARIZERS = ("l2", "l1", "dropout", "untrained")
 DATASETS = ("mnist", "digits")
+DEVICES = ("cpu", "cuda")
 ABSOLUTES = ("inside", "outside")
 MILD_L2 = 1e-5  # Table 1: the weight decay that accompanies every L1 penalty and every dropout
 LARGEST_SEED = 2**32 - 1
-
-Config = TypeVar("Config", bound="Checked")
 
 
 def _checked(default: Any, convert: Callable[[str, Any], Any]) -> Any:
@@ -157,7 +156,8 @@ class SettingConfig(Checked):
     """One row of the paper's Table 1: a data set, a regulariser, its strength, and the seeds.
 
     ``recipe`` holds all that the regulariser does not decide; :attr:`training` is that recipe
-    with the strength put in its place.
+    with the strength put in its place. ``device`` is where networks are trained and measured; a
+    GPU draws other random numbers, so it gives other networks.
 
     Raises
     ------
@@ -169,6 +169,7 @@ class SettingConfig(Checked):
     regularizer: str = _choice("l2", REGULARIZERS)
     strength: float = _number(MILD_L2, 0.0, 1e3)
     seeds: tuple[int, ...] = _wholes((0,), 0, LARGEST_SEED, distinct=True)
+    device: str = _choice("cpu", DEVICES)
     recipe: TrainingConfig = field(default_factory=TrainingConfig, metadata=_part(TrainingConfig))
     analysis: AnalysisConfig = field(default_factory=AnalysisConfig, metadata=_part(AnalysisConfig))
 
@@ -188,19 +189,3 @@ class SettingConfig(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         _ = self.training  # a strength that its regulariser refuses is refused here, by name
-
-
-def from_parameters(config: type[Config], **parameters: Any) -> Config:
-    """Build a configuration from named values, such as the parameters of a notebook.
-
-    Raises
-    ------
-    ValueError
-        If a name is not one of the configuration's; the message lists those there are.
-    """
-    known = [item.name for item in fields(config)]
-    if unknown := sorted(set(parameters) - set(known)):
-        raise ValueError(
-            f"unknown parameter {', '.join(unknown)}: {config.__name__} takes {', '.join(known)}."
-        )
-    return config(**parameters)

@@ -95,6 +95,27 @@ class Dataset:
         """Number of classes, which are numbered from 0."""
         return int(self.train_targets.max()) + 1
 
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are; what is trained or measured on them is computed there."""
+        return self.train_inputs.device
+
+    def to(self, device: str | torch.device) -> "Dataset":
+        """Return the data set on a device, ``"cpu"`` or ``"cuda"``.
+
+        Raises
+        ------
+        ValueError
+            If that is a GPU and PyTorch finds none.
+        """
+        if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+            raise ValueError(
+                f"device must be 'cpu' where PyTorch finds no GPU. Got {str(device)!r}: choose "
+                "'cpu', or install a CUDA build of PyTorch."
+            )
+        parts = (self.train_inputs, self.train_targets, self.test_inputs, self.test_targets)
+        return Dataset(self.name, *(part.to(device) for part in parts))
+
 
 def data_root() -> Path:
     """The folder for data: ``$MODLIB_DATA``, else ``data`` in the checkout, else ``./data``."""

@@ -46,7 +46,7 @@ def monte_carlo(matrix, labels, units, uniforms, entropy, q_path, temperature_pa
     best_change = 0.0
     for step in range(len(units)):
         if step % n == 0:  # anew from time to time, so that rounding does not pile up
-            _count_links(matrix, labels, n_clusters, links, sizes)
+            count_links(matrix, labels, n_clusters, links, sizes)
         unit = units[step]
         home = labels[unit]
         for k in range(n_clusters + 1):
@@ -60,7 +60,7 @@ def monte_carlo(matrix, labels, units, uniforms, entropy, q_path, temperature_pa
         choice, temperature = sample(gains[: n_clusters + 1], uniforms[step], entropy)
         q_change += gains[choice]
         if choice != home:
-            n_clusters = _move(matrix, labels, n_clusters, links, sizes, unit, choice)
+            n_clusters = move(matrix, labels, n_clusters, links, sizes, unit, choice)
         if len(q_path):
             q_path[step] += q_change
             temperature_path[step] = temperature
@@ -68,7 +68,8 @@ def monte_carlo(matrix, labels, units, uniforms, entropy, q_path, temperature_pa
 
 
 @njit(cache=True)
-def _count_links(matrix, labels, n_clusters, links, sizes):
+def count_links(matrix, labels, n_clusters, links, sizes):
+    """Fill ``links`` (sums of the matrix over each cluster's members) and ``sizes`` anew."""
     links[: n_clusters + 1] = 0.0
     sizes[: n_clusters + 1] = 0
     for unit in range(len(labels)):
@@ -77,7 +78,7 @@ def _count_links(matrix, labels, n_clusters, links, sizes):
 
 
 @njit(cache=True)
-def _move(matrix, labels, n_clusters, links, sizes, unit, choice):
+def move(matrix, labels, n_clusters, links, sizes, unit, choice):
     """Move a unit and return the number of clusters, which stay numbered without gaps."""
     home = labels[unit]
     if choice == n_clusters:

@@ -11,17 +11,9 @@ import numpy as np
 
 from modlib.clustering import by_falling_size
 from modlib.modularity import modularity, modularity_matrix, to_adjacency
+from modlib.optimality_kernels import close_transitively, deepest, grow, saddle, spread, vary
 from modlib.search import best_modules
-from modlib.search_kernels import (
-    climb,
-    close_transitively,
-    deepest,
-    grow,
-    saddle,
-    spread,
-    total,
-    vary,
-)
+from modlib.search_kernels import climb, total
 from modlib.validation import is_number
 
 TOLERANCE = 1e-9  # of Q: optimal up to this; what gains no more than half of it is not sought

@@ -1,5 +1,6 @@
 """Where results come from: which code, libraries, data and machine."""
 
+import ast
 import os
 import platform
 import time
@@ -15,16 +16,6 @@ from modlib.data import Dataset
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "90-setting.ipynb"
 LIBRARIES = ("clusim", "numba", "numpy", "pyarrow", "scikit-learn", "torch")
-NO_RESULTS = (
-    "__init__.py",
-    "__main__.py",
-    "book.py",
-    "plotting.py",
-    "store.py",
-    "sweep.py",
-    "work.py",
-)
-"""The files of this package that cannot change what a setting's tables hold."""
 
 
 def versions() -> dict[str, str]:
@@ -39,20 +30,37 @@ def versions() -> dict[str, str]:
 def code_hash() -> str:
     """Twelve hexadecimal digits that change with all that may change a setting's tables.
 
-    That is the code of the library and of the setting's notebook, and the versions of the
-    libraries below them.
+    That is the code of :mod:`modlib.analysis` and of every module of ours that it imports,
+    directly or not, that of the setting's notebook, and the versions of the libraries below them.
 
     Raises
     ------
     FileNotFoundError
         If the notebook is not there: it comes with a checkout, not with an installed package.
     """
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    parts = [path for path in files if path.name not in NO_RESULTS] + [NOTEBOOK]
+    parts = [*_files_behind(Path(__file__).with_name("analysis.py")), NOTEBOOK]
     digest = sha256(repr(versions()).encode())
     for path in parts:
         digest.update(f"{path.name} {file_hash(path)}\n".encode())
     return digest.hexdigest()[:12]
+
+
+def _files_behind(path: Path) -> list[Path]:
+    """A module and all modules beside it that it imports, and that those import, in order."""
+    found, new = set(), {path}
+    while new:
+        found |= new
+        new = {other for known in new for other in _imported(known)} - found
+    return sorted(found)
+
+
+def _imported(path: Path) -> set[Path]:
+    nodes = ast.walk(ast.parse(path.read_text()))
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    names = {node.module.removeprefix("modlib.") for node in froms} | {
+        alias.name for node in froms if node.module == "modlib" for alias in node.names
+    }
+    return {file for name in names if (file := path.with_name(f"{name}.py")).is_file()}
 
 
 def file_hash(path: Path) -> str:
@@ -64,7 +72,7 @@ def data_hash(data: Dataset) -> str:
     """The SHA-256 of all that a data set holds, in one fixed order."""
     digest = sha256()
     for part in (data.train_inputs, data.train_targets, data.test_inputs, data.test_targets):
-        digest.update(part.contiguous().numpy())
+        digest.update(part.cpu().contiguous().numpy())
     return digest.hexdigest()
 
 

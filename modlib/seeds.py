@@ -8,8 +8,8 @@ import torch
 from modlib.validation import check_seed
 
 
-def generator(seed: int, purpose: str) -> torch.Generator:
-    """Return a CPU random generator for one purpose of one network.
+def generator(seed: int, purpose: str, device: str | torch.device = "cpu") -> torch.Generator:
+    """Return a random generator for one purpose of one network.
 
     The streams of one seed are independent of each other, so that, say, switching dropout on
     changes neither the initial weights nor the order of the batches.
@@ -20,6 +20,8 @@ def generator(seed: int, purpose: str) -> torch.Generator:
         A whole number, 0 or more.
     purpose
         What the numbers are for, such as ``"split"`` or ``"dropout"``.
+    device
+        Where the numbers are drawn; another kind of device draws other numbers.
 
     Raises
     ------
@@ -27,4 +29,4 @@ def generator(seed: int, purpose: str) -> torch.Generator:
         If ``seed`` is not a whole number of at least 0.
     """
     state = np.random.SeedSequence([check_seed(seed), crc32(purpose.encode())]).generate_state(2)
-    return torch.Generator().manual_seed((int(state[0]) << 31) ^ int(state[1]))
+    return torch.Generator(device).manual_seed((int(state[0]) << 31) ^ int(state[1]))

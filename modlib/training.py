@@ -66,7 +66,9 @@ def train(
     config
         The recipe; ``max_epochs=0`` gives untrained networks.
     data
-        Training samples; a fraction of them validates. The test samples are not looked at.
+        Training samples; a fraction of them validates. The test samples are not looked at. The
+        networks are trained, and stay, on the device of the data; the promise of equal bits is
+        for the CPU.
     seeds
         Whole numbers without repeats, one per network.
     progress
@@ -118,13 +120,14 @@ class _Run:
     def __post_init__(self) -> None:
         config, data = self.config, self.data
         widths = (data.n_inputs, *config.hidden, data.n_classes)
-        self.model = MLP(widths, config.dropout, seed=self.seed).eval().requires_grad_(False)
+        model = MLP(widths, config.dropout, seed=self.seed).eval().requires_grad_(False)
+        self.model = model.to(data.device)
         self.best_weights = deepcopy(self.model.state_dict())
         self.training, self.validation = split(
             len(data.train_inputs), config.validation_fraction, self.seed
         )
         self.batch_order = generator(self.seed, "batches")
-        self.silencing = generator(self.seed, "dropout")
+        self.silencing = generator(self.seed, "dropout", data.device)
         # PyTorch's own schedule wants an optimiser to act on; Adam itself runs stacked.
         placeholder = torch.optim.SGD([torch.zeros(1)], lr=config.learning_rate)
         self.schedule = ReduceLROnPlateau(
@@ -142,7 +145,7 @@ class _Run:
     def shuffled(self) -> Tensor:
         """The training samples in the order of the next epoch."""
         order = torch.randperm(len(self.training), generator=self.batch_order)
-        return self.training[order]
+        return self.training[order].to(self.data.device)
 
     def finish_epoch(self, epoch: int, train_loss: float, data: Dataset) -> None:
         """Validate, keep the weights if they are the best so far, adapt the learning rate."""
@@ -172,10 +175,11 @@ class _Stack:
     def __init__(self, models: Sequence[MLP], config: TrainingConfig) -> None:
         self.widths, self.config, self.n_steps = models[0].widths, config, 0
         length = sum(_padded(p.numel()) for p in models[0].parameters())
-        self.parameters = torch.zeros(len(models), length)
+        self.device = next(models[0].parameters()).device
+        self.parameters = torch.zeros(len(models), length, device=self.device)
         self.mean = torch.zeros_like(self.parameters)
         self.square = torch.zeros_like(self.parameters)
-        self.is_weight = torch.zeros(1, length)
+        self.is_weight = torch.zeros(1, length, device=self.device)
         for weight, _ in self._views(self.is_weight):
             weight.fill_(1.0)
         self._lay_out()
@@ -220,7 +224,8 @@ class _Stack:
         values = [inputs]
         for index, (weight, bias) in enumerate(self.layers):
             shape = len(weight), inputs.shape[1], weight.shape[1]
-            output = torch.baddbmm(bias, values[-1], weight.mT, out=_aligned(*shape))
+            out = _aligned(*shape, device=self.device)
+            output = torch.baddbmm(bias, values[-1], weight.mT, out=out)
             if index < len(self.layers) - 1:
                 output.relu_()
                 if self.config.dropout:
@@ -246,7 +251,7 @@ class _Stack:
             torch.bmm(error.mT, values[index], out=weight_gradient)
             torch.sum(error, dim=1, keepdim=True, out=bias_gradient)
             if index:
-                out = _aligned(*values[index].shape)
+                out = _aligned(*values[index].shape, device=self.device)
                 error = torch.bmm(error, self.layers[index][0], out=out)
                 error.mul_(values[index].sign()).div_(1.0 - self.config.dropout)
         self._add_penalty_gradient()
@@ -276,14 +281,14 @@ def _padded(n_numbers: int) -> int:
     return -(-n_numbers // ALIGNMENT) * ALIGNMENT
 
 
-def _aligned(n_networks: int, n_rows: int, n_columns: int) -> Tensor:
+def _aligned(n_networks: int, n_rows: int, n_columns: int, *, device: torch.device) -> Tensor:
     """Room for a matrix per network, each starting at a multiple of 64 bytes.
 
     Where a matrix starts in memory decides in which order MKL sums its products, and so the last
     bits: every network's must start alike, whatever its row in the stack.
     """
     size = n_rows * n_columns
-    flat = torch.empty(n_networks, _padded(size))
+    flat = torch.empty(n_networks, _padded(size), device=device)
     return flat[:, :size].unflatten(1, (n_rows, n_columns))
 
 
@@ -292,10 +297,11 @@ def _train_epoch(
 ) -> list[float]:
     """One pass over every network's own training samples; each network's mean loss."""
     order = torch.stack([run.shuffled() for run in runs])
-    rates = torch.tensor([run.learning_rate for run in runs])
+    rates = torch.tensor([run.learning_rate for run in runs], device=data.device)
     losses = []
     # Allocated once: fresh memory for every batch would cost as much as reading it.
-    buffer = _aligned(len(runs), min(config.batch_size, order.shape[1]), data.n_inputs)
+    n_rows = min(config.batch_size, order.shape[1])
+    buffer = _aligned(len(runs), n_rows, data.n_inputs, device=data.device)
     for batch in order.split(config.batch_size, dim=1):
         inputs = buffer[:, : batch.shape[1]]
         for samples, rows in zip(batch, inputs, strict=True):
@@ -304,7 +310,8 @@ def _train_epoch(
         values = stack.forward(inputs, runs)
         log_probabilities = functional.log_softmax(values[-1], dim=2)
         losses.append(log_probabilities.gather(2, targets).squeeze(2))
-        error = torch.exp(log_probabilities, out=_aligned(*log_probabilities.shape))
+        out = _aligned(*log_probabilities.shape, device=data.device)
+        error = torch.exp(log_probabilities, out=out)
         error.scatter_add_(2, targets, -torch.ones_like(targets, dtype=error.dtype))
         stack.backward(values, error.div_(batch.shape[1]))
         stack.adam_step(rates)

@@ -63,6 +63,7 @@ def parameters(setting: SettingConfig) -> dict[str, Any]:
         "regularizer": setting.regularizer,
         "strength": setting.strength,
         "seeds": list(setting.seeds),
+        "device": setting.device,
         "hidden": list(setting.recipe.hidden),
         "n_steps": analysis.n_steps,
         "entropy": analysis.entropy,

@@ -1,13 +1,15 @@
 """Tests of modlib.analysis: rows that fit the schema and say what the library's parts say."""
 
+from copy import deepcopy
 from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 
 from modlib import results
-from modlib.analysis import METHODS, analyze
+from modlib.analysis import METHODS, analyze, both_conventions
 from modlib.clustering import find_modules
 from modlib.comparison import CLUSTER_MEASURES, cluster_similarity
 from modlib.config import AnalysisConfig, SettingConfig, TrainingConfig
@@ -109,3 +111,14 @@ def test_stages_are_timed_and_networks_counted(networks, digits):
     assert list(stopwatch.seconds) == [
         "evaluation", "similarity", "clustering", "retest", "agreement", "best"
     ]  # fmt: skip
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_similarity_on_a_gpu_is_that_on_the_cpu(networks, digits):
+    here = both_conventions(networks[0], digits.test_inputs, digits.test_targets)
+    away = digits.to("cuda")
+    moved = replace(networks[0], model=deepcopy(networks[0].model).to("cuda"))
+    there = both_conventions(moved, away.test_inputs, away.test_targets)
+    for place, matrices in here.items():
+        for method, matrix in matrices.items():
+            assert np.abs(there[place][method] - matrix).max() < 1e-5 * matrix.max()

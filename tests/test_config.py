@@ -11,7 +11,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from modlib.config import AnalysisConfig, SettingConfig, TrainingConfig, from_parameters
+from modlib.config import AnalysisConfig, SettingConfig, TrainingConfig
 
 WHOLE = "must be a whole number between"
 NUMBER = "must be a number between"
@@ -71,6 +71,7 @@ RULES = {
         [(), (1, 1), (-1,), 3, (1.0,)],
         (1, 2),
     ),
+    (SettingConfig, "device"): ("device must be one of 'cpu', 'cuda'", ["gpu", None], "cuda"),
     (SettingConfig, "recipe"): (
         "recipe must be a TrainingConfig",
         [None, {}, AnalysisConfig()],
@@ -141,7 +142,7 @@ def test_the_hash_is_the_sha256_of_the_values_as_sorted_json():
     )
     assert TrainingConfig().hash == sha256(training.encode()).hexdigest()[:12]
     setting = (
-        f'{{"analysis":{text},"dataset":"mnist","recipe":{training},"regularizer":"l2",'
+        f'{{"analysis":{text},"dataset":"mnist","device":"cpu","recipe":{training},"regularizer":"l2",'
         '"seeds":[0],"strength":1e-05}'
     )
     assert SettingConfig().hash == sha256(setting.encode()).hexdigest()[:12]
@@ -202,19 +203,3 @@ def test_untrained_networks_are_the_recipe_without_epochs():
 def test_a_strength_that_its_regularizer_refuses_is_refused_at_once():
     with pytest.raises(ValueError, match=r"dropout must be a number between 0 and 0.99. Got 1.5"):
         SettingConfig(regularizer="dropout", strength=1.5)
-
-
-# ---------------------------------------------------------------------------------- from_parameters
-
-
-def test_parameters_make_a_configuration():
-    assert from_parameters(AnalysisConfig, n_steps=5, seed=2) == AnalysisConfig(n_steps=5, seed=2)
-    assert from_parameters(AnalysisConfig) == AnalysisConfig()
-
-
-def test_unknown_parameters_are_refused_with_the_known_ones():
-    message = (
-        "unknown parameter absolut, steps: AnalysisConfig takes absolute, n_steps, entropy, seed"
-    )
-    with pytest.raises(ValueError, match=message):
-        from_parameters(AnalysisConfig, steps=5, seed=1, absolut="inside")

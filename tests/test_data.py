@@ -521,3 +521,20 @@ def test_a_split_with_an_empty_part_is_refused(n_samples, fraction, n_validation
 def test_a_seed_that_is_no_whole_number_is_refused(seed):
     with pytest.raises(ValueError, match=f"seed must be a whole number.*Got {seed}"):
         data.split(100, 0.1, seed=seed)
+
+
+# --------------------------------------------------------------------------------------- devices
+
+
+def test_on_the_cpu_the_data_are_the_same(digits):
+    same = digits.to("cpu")
+    assert same.device.type == "cpu"
+    assert torch.equal(same.train_inputs, digits.train_inputs)
+    assert torch.equal(same.test_targets, digits.test_targets)
+    assert same.name == digits.name
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_without_a_gpu_its_name_is_refused_with_what_to_do(digits):
+    with pytest.raises(ValueError, match=r"device must be 'cpu' .* Got 'cuda': choose 'cpu'"):
+        digits.to("cuda")

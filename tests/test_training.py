@@ -352,6 +352,14 @@ def test_an_untrained_network_guesses(digits):
     assert accuracy < 0.3
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_digits_are_learnt_on_a_gpu(digits):
+    data = digits.to("cuda")
+    (found,) = train(TrainingConfig(dropout=0.1, max_epochs=40), data, [0])
+    assert next(found.model.parameters()).device.type == "cuda"
+    assert evaluate(found.model, data.test_inputs, data.test_targets)[1] > 0.9
+
+
 def test_digits_are_learnt(trained, digits):
     loss, accuracy = evaluate(trained, digits.test_inputs, digits.test_targets)
     assert accuracy > 0.9

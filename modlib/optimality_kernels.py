@@ -1,0 +1,308 @@
+"""The inner loops of certificates, compiled: cuts that a solution violates, and a solver."""
+
+import numpy as np
+from numba import njit
+
+ENOUGH, SOME = 0.2**2, 0.8**2  # restart at this share of the first squared step
+LONGEST, SHORTEST = 0.36, 20  # and after this share of all steps, plus so many
+NOWHERE = 1e-20  # squared distance that says nothing about the balance of x and y
+HEAVIEST = 2  # times that a cut contains a unit, at most
+REST = 2  # after a change, steps for which a unit's weight in a cut stays
+
+
+@njit(cache=True)
+def deepest(x, i, threshold, cuts, depths):
+    """For unit i and each other unit a, the most violated cuts -i +a +b and -i +a +b +c.
+
+    Writes to ``cuts`` (units counted from one, with their signs) and ``depths``; returns how many.
+    """
+    n = len(x)
+    m = 0
+    for a in range(n):
+        if a == i or x[i, a] < threshold:
+            continue
+        pair_depth, triple_depth, pair_b, triple_b, triple_c = threshold, threshold, -1, -1, -1
+        for b in range(n):
+            if b in (i, a):
+                continue
+            pair = x[i, a] + x[i, b] - x[a, b] - 1.0
+            if pair > pair_depth:
+                pair_depth, pair_b = pair, b
+            if pair + 1.0 < threshold:  # c cannot add more than x[i, c] - x[b, c], at most one
+                continue
+            for c in range(b + 1, n):
+                triple = pair + x[i, c] - x[a, c] - x[b, c]
+                if triple > triple_depth and c not in (i, a):
+                    triple_depth, triple_b, triple_c = triple, b, c
+        if pair_b >= 0:
+            write(cuts[m], i, a, pair_b, -1)
+            depths[m] = pair_depth / np.sqrt(3.0)
+            m += 1
+        if triple_b >= 0:
+            write(cuts[m], i, a, triple_b, triple_c)
+            depths[m] = triple_depth / np.sqrt(6.0)
+            m += 1
+    return m
+
+
+@njit(cache=True)
+def write(cut, i, a, b, c):
+    """Write -i +a +b, and +c unless that is -1."""
+    cut[0], cut[1], cut[2], cut[3] = -i - 1, a + 1, b + 1, c + 1
+
+
+@njit(cache=True)
+def grow(x, i, threshold, most_negative, cuts, depths):
+    """Grow -i +a greedily by units of either sign, for each a; keep the deepest on the way."""
+    m = 0
+    for a in range(len(x)):
+        if a != i and threshold < x[i, a] < 1 - threshold:
+            depths[m] = grow_one(x, i, a, threshold, most_negative, cuts[m])
+            if depths[m] > 0:
+                m += 1
+    return m
+
+
+@njit(cache=True)
+def grow_one(x, i, a, threshold, most_negative, cut):
+    """As :func:`grow` for one a: fill ``cut`` and return its depth, zero for none."""
+    sign = np.zeros(len(x), np.int64)
+    sign[i], sign[a] = -1, 1
+    trail = np.zeros(len(cut), np.int64)
+    trail[0], trail[1] = -i - 1, a + 1
+    pull = x[a] - x[i]  # what a unit of sign + would take from the violation
+    violation, negative, depth = x[i, a] - 1.0, 1, 0.0
+    for size in range(2, len(cut)):
+        gain, unit, way = 1e-9, -1, 0
+        for k in range(len(x)):
+            if sign[k] == 0 and -pull[k] > gain:
+                gain, unit, way = -pull[k], k, 1
+            if sign[k] == 0 and negative < most_negative and pull[k] - 1.0 > gain:
+                gain, unit, way = pull[k] - 1.0, k, -1
+        if unit < 0:
+            break
+        sign[unit] = way
+        trail[size] = way * (unit + 1)
+        violation += gain
+        negative += way < 0
+        pull += way * x[unit]
+        if violation > threshold and violation / np.sqrt(size * (size + 1) / 2) > depth:
+            depth = violation / np.sqrt(size * (size + 1) / 2)
+            cut[:] = 0
+            cut[: size + 1] = trail[: size + 1]
+    return depth
+
+
+@njit(cache=True)
+def vary(x, starts, threshold, n_steps, cuts, depths):
+    """Tabu search for a deep cut from each of ``starts``; where none is found, depth is zero."""
+    for r in range(len(starts)):
+        depths[r] = vary_one(x, starts[r], threshold, n_steps, cuts[r])
+
+
+@njit(cache=True)
+def vary_one(x, start, threshold, n_steps, cut):
+    """As :func:`vary` for one start: fill ``cut`` and return its depth, zero for none.
+
+    With the signs added up for each unit, s, a cut is violated by (sum(s) - s @ x @ s) / 2.
+    """
+    n = len(x)
+    weight, pull = np.zeros(n, np.int64), np.zeros(n)
+    violation, size, depth = 0.0, 0, 0.0
+    for entry in start[start != 0]:
+        unit, way = abs(entry) - 1, np.sign(entry)
+        violation -= way * pull[unit] + (way < 0)
+        weight[unit] += way
+        pull += way * x[unit]
+        size += 1
+    free_at = np.zeros(n, np.int64)
+    for step in range(n_steps):
+        top, unit, to = -np.inf, -1, 0
+        for k in range(n):
+            for way in (-1, 1):
+                new_size = size + abs(weight[k] + way) - abs(weight[k])
+                if free_at[k] > step or not 3 <= new_size <= len(cut):
+                    continue
+                gain = -pull[k] if way > 0 else pull[k] - 1.0
+                score = (violation + gain) / np.sqrt(new_size * (new_size - 1) / 2)
+                if score > top and abs(weight[k] + way) <= HEAVIEST:
+                    top, unit, to = score, k, way
+        if unit < 0:
+            break
+        violation += -pull[unit] if to > 0 else pull[unit] - 1.0
+        size += abs(weight[unit] + to) - abs(weight[unit])
+        weight[unit] += to
+        pull += to * x[unit]
+        free_at[unit] = step + 1 + REST
+        if violation > threshold and top > depth + 1e-9:
+            depth = top
+            copy_units(weight, cut)
+    return depth
+
+
+@njit(cache=True)
+def copy_units(weight, cut):
+    """Write each unit, counted from one, as often as it weighs, with its sign."""
+    cut[:] = 0
+    t = 0
+    for k in range(len(weight)):
+        for _ in range(abs(weight[k])):
+            cut[t] = np.sign(weight[k]) * (k + 1)
+            t += 1
+
+
+@njit(cache=True)
+def spread(cuts, n, share, limit):
+    """Which cuts to keep, the first first, so that no pair is in more than ``share`` of them."""
+    count = np.zeros((n, n), np.int64)
+    keep = np.zeros(len(cuts), np.bool_)
+    kept = 0
+    for r in range(len(cuts)):
+        units = np.abs(cuts[r][cuts[r] != 0]) - 1
+        fullest = 0
+        for p in units:
+            for q in units:
+                if p != q:
+                    fullest = max(fullest, count[p, q])
+        if fullest >= share or kept >= limit:
+            continue
+        keep[r] = True
+        kept += 1
+        for p in units:
+            for q in units:
+                count[p, q] += 1
+    return keep
+
+
+@njit(cache=True)
+def close_transitively(low, high):
+    """Draw, in place, what follows from pairs fixed to 1 and 0; False if they contradict."""
+    n = len(low)
+    changed = True
+    while changed:
+        changed = False
+        for i in range(n):
+            for j in range(n):
+                if i == j or low[i, j] == 0.0:
+                    continue
+                for k in range(n):
+                    if k in (i, j):
+                        continue
+                    if low[j, k] > low[i, k]:
+                        low[i, k] = low[k, i] = 1.0
+                        changed = True
+                    if high[j, k] < high[i, k]:
+                        high[i, k] = high[k, i] = 0.0
+                        changed = True
+                    if low[i, k] > high[i, k]:
+                        return False
+    return True
+
+
+@njit(cache=True)
+def saddle(columns, values, sides, costs, low, high, x, y, weight, n_steps):
+    """Primal-dual steps towards max costs @ x, A x <= sides, low <= x <= high, changing x and y.
+
+    Row r of A has ``values[r]`` at ``columns[r]``, where not zero. The method is that of Chambolle
+    & Pock with diagonal step sizes (Pock & Chambolle 2011), where each step goes twice as far and
+    is then drawn towards the last restart (Lu & Yang 2024). ``weight`` balances the steps of x and
+    y; a better one is returned.
+    """
+    starts, where, factors = pack(columns, values)
+    uses = np.maximum(np.bincount(where, minlength=len(x)), 1).astype(np.float64)
+    sizes = np.maximum(starts[1:] - starts[:-1], 1).astype(np.float64)
+    pull = np.zeros(len(x))  # A.T @ y_now
+    ahead = np.zeros(len(x))
+    age = 0
+    for step in range(n_steps):
+        if age == 0:
+            x_home, y_home, x_now, y_now = x.copy(), y.copy(), x.copy(), y.copy()
+            draw(starts, where, factors, y, pull)
+            first = before = np.inf
+        age += 1
+        share = age / (age + 1.0)
+        error = step_x(costs, low, high, x, x_now, x_home, pull, ahead, uses * weight, share)
+        rows = starts, where, factors
+        error += step_y(rows, sides, y, y_now, y_home, pull, ahead, sizes / weight, share)
+        if age == 1:
+            first = error
+        elif is_due(error, first, before) or age > LONGEST * step + SHORTEST:
+            weight = rebalance(x, y, x_home, y_home, uses, sizes, weight)
+            age = 0
+        before = error
+    return weight
+
+
+@njit(cache=True)
+def pack(columns, values):
+    """The entries of all rows, one row after the other, without zeros."""
+    starts = np.zeros(len(columns) + 1, np.int32)
+    where = np.zeros(columns.size, np.int32)
+    factors = np.zeros(columns.size, np.float32)
+    m = 0
+    for r in range(len(columns)):
+        for t in range(columns.shape[1]):
+            if values[r, t] != 0.0:
+                where[m], factors[m] = columns[r, t], values[r, t]
+                m += 1
+        starts[r + 1] = m
+    return starts, where[:m].copy(), factors[:m].copy()
+
+
+@njit(cache=True)
+def draw(starts, where, factors, y, pull):
+    """Set ``pull`` to A.T @ y."""
+    pull[:] = 0.0
+    for r in range(len(y)):
+        if y[r] != 0.0:
+            for t in range(starts[r], starts[r + 1]):
+                pull[where[t]] += factors[t] * y[r]
+
+
+@njit(cache=True)
+def step_x(costs, low, high, x, now, home, pull, ahead, scales, share):
+    """Step from ``now`` to x, extrapolate it to ``ahead``, move ``now``; return how far it went."""
+    far = 0.0
+    for e in range(len(x)):
+        x[e] = min(max(now[e] + (costs[e] - pull[e]) / scales[e], low[e]), high[e])
+        change = x[e] - now[e]
+        far += scales[e] * change * change
+        ahead[e] = x[e] + change
+        now[e] = share * ahead[e] + (1.0 - share) * home[e]
+    return far
+
+
+@njit(cache=True)
+def step_y(rows, sides, y, now, home, pull, ahead, scales, share):
+    """Step from ``now`` to y, move ``now``, set ``pull`` from it; return how far it went."""
+    starts, where, factors = rows
+    far = 0.0
+    pull[:] = 0.0
+    for r in range(len(y)):
+        excess = -sides[r]
+        for t in range(starts[r], starts[r + 1]):
+            excess += factors[t] * ahead[where[t]]
+        y[r] = max(now[r] + excess / scales[r], 0.0)
+        change = y[r] - now[r]
+        far += scales[r] * change * change
+        now[r] = share * (y[r] + change) + (1.0 - share) * home[r]
+        if now[r] != 0.0:
+            for t in range(starts[r], starts[r + 1]):
+                pull[where[t]] += factors[t] * now[r]
+    return far
+
+
+@njit(cache=True)
+def is_due(error, first, before):
+    """Whether to restart: steps have become much shorter, or shorter and now grow again."""
+    return error < ENOUGH * first or (before < error < SOME * first)
+
+
+@njit(cache=True)
+def rebalance(x, y, x_home, y_home, uses, sizes, weight):
+    """Half way, in logarithms, to the weight at which x and y went equally far."""
+    far_x = (uses * (x - x_home) ** 2).sum()
+    far_y = (sizes * (y - y_home) ** 2).sum()
+    if min(far_x, far_y) < NOWHERE:
+        return weight
+    return np.sqrt(weight * np.sqrt(far_y / far_x))
