@@ -1,6 +1,7 @@
 """Where results come from: which code, libraries, data and machine."""
 
 import ast
+import json
 import os
 import platform
 import time
@@ -31,17 +32,19 @@ def code_hash() -> str:
     """Twelve hexadecimal digits that change with all that may change a setting's tables.
 
     That is the code of :mod:`modlib.analysis` and of every module of ours that it imports,
-    directly or not, that of the setting's notebook, and the versions of the libraries below them.
+    directly or not, the code cells of the setting's notebook, and the versions of the libraries
+    below them.
 
     Raises
     ------
     FileNotFoundError
         If the notebook is not there: it comes with a checkout, not with an installed package.
     """
-    parts = [*_files_behind(Path(__file__).with_name("analysis.py")), NOTEBOOK]
     digest = sha256(repr(versions()).encode())
-    for path in parts:
+    for path in _files_behind(Path(__file__).with_name("analysis.py")):
         digest.update(f"{path.name} {file_hash(path)}\n".encode())
+    cells = json.loads(NOTEBOOK.read_text())["cells"]
+    digest.update(repr([c["source"] for c in cells if c["cell_type"] == "code"]).encode())
     return digest.hexdigest()[:12]
 
 
@@ -97,16 +100,22 @@ def _n_cores() -> int:
 
 
 class Stopwatch:
-    """Seconds spent in each named stage of a run."""
+    """Seconds spent in each named stage of a run, by the clock and by the processor.
+
+    The second do not grow when the machine has other work too.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.cpu_seconds: dict[str, float] = {}
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
         """Add the time that the block takes to the stage."""
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         try:
             yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+            cpu, clock = time.process_time() - cpu_start, time.perf_counter() - start
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + clock
+            self.cpu_seconds[stage] = self.cpu_seconds.get(stage, 0.0) + cpu

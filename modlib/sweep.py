@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from modlib.work import TABLES, run_setting
 
 N_SEEDS, N_UNTRAINED, UNTRAINED_AT_ONCE = 9, 100, 25
 POLL_SECONDS = 0.2
+CLOCKS = ("seconds", "cpu_seconds")
 Report = Callable[[int, int], None]
 
 
@@ -223,25 +224,30 @@ def _is_consolidated(root: Path, records: dict[str, Any]) -> bool:
 
 
 def _manifest(root: Path, records: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    seconds: Counter[str] = Counter()
-    for record in records.values():
-        seconds.update(record["seconds"])
     return {
         "code_hash": _distinct(record["code_hash"] for record in records.values()),
         "versions": _distinct(record["versions"] for record in records.values()),
         "machines": _distinct(record["machine"] for record in records.values()),
         "data": {record["setting"]["dataset"]: record["data"] for record in records.values()},
-        "seconds": dict(seconds),
+        **{name: _total(record[name] for record in records.values()) for name in CLOCKS},
         "files": _outputs(root),
         "settings": {
             name: {
                 "setting": record["setting"],
                 "config_hash": record["config_hash"],
                 "seconds": record["seconds"] | {"wall": record["wall"]},
+                "cpu_seconds": record["cpu_seconds"],
             }
             for name, record in records.items()
         },
     }
+
+
+def _total(stages: Iterable[dict[str, float]]) -> dict[str, float]:
+    seconds: Counter[str] = Counter()
+    for stage in stages:
+        seconds.update(stage)
+    return dict(seconds)
 
 
 def _distinct(values: Iterator[Any]) -> list[Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from math import inf, sqrt
 from pathlib import Path
@@ -26,6 +27,7 @@ from modlib.config import TrainingConfig
 from modlib.data import Dataset, split
 from modlib.models import MLP, evaluating
 from modlib.seeds import generator
+from modlib.training_kernels import adam
 from modlib.validation import is_whole
 
 ADAM_BETAS = (0.9, 0.999)  # Kingma & Ba (2015), the defaults of torch.optim.Adam
@@ -95,7 +97,7 @@ def train(
             losses = _train_epoch(stack, alive, data, config)
             stack.write_back([run.model for run in alive])
             for run, loss in zip(alive, losses, strict=True):
-                run.finish_epoch(epoch, loss, data)
+                run.finish_epoch(epoch, loss)
             going = [index for index, run in enumerate(alive) if not run.is_finished]
             alive = [alive[index] for index in going]
             if progress:
@@ -147,10 +149,15 @@ class _Run:
         order = torch.randperm(len(self.training), generator=self.batch_order)
         return self.training[order].to(self.data.device)
 
-    def finish_epoch(self, epoch: int, train_loss: float, data: Dataset) -> None:
+    @cached_property
+    def validation_samples(self) -> tuple[Tensor, Tensor]:
+        """Inputs and targets, copied once: after each epoch they are all needed."""
+        data, chosen = self.data, self.validation.to(self.data.device)
+        return data.train_inputs[chosen], data.train_targets[chosen]
+
+    def finish_epoch(self, epoch: int, train_loss: float) -> None:
         """Validate, keep the weights if they are the best so far, adapt the learning rate."""
-        inputs, targets = data.train_inputs[self.validation], data.train_targets[self.validation]
-        loss, accuracy = evaluate(self.model, inputs, targets)
+        loss, accuracy = evaluate(self.model, *self.validation_samples)
         self.history.append(
             {
                 "train_loss": train_loss,
@@ -191,7 +198,6 @@ class _Stack:
     def _lay_out(self) -> None:
         """Name the parts of the flat parameters and gradients: views, one pair per layer."""
         self.gradient = torch.zeros_like(self.parameters)
-        self.scratch = torch.empty_like(self.parameters)
         self.layers = list(self._views(self.parameters))
         self.layer_gradients = list(self._views(self.gradient))
 
@@ -234,14 +240,24 @@ class _Stack:
         return values
 
     def _dropout_mask(self, like: Tensor, runs: Sequence[_Run]) -> Tensor:
+        """Zero for a unit that is silenced, else the factor that makes up for the silenced.
+
+        A unit is kept if a random whole number of 16 bits is in the right share of all there are.
+        PyTorch draws four of these at once, ten times faster than Bernoulli variables; the
+        probability is exact to 1 / 131,072.
+        """
         keep = 1.0 - self.config.dropout
-        mask = torch.empty_like(like)
-        for row, run in zip(mask, runs, strict=True):
-            row.bernoulli_(keep, generator=run.silencing)
-        return mask.div_(keep)
+        lowest, n_numbers = torch.iinfo(torch.int64).min, _padded(like[0].numel())
+        draws = torch.empty(len(like), n_numbers // 4, dtype=torch.int64, device=self.device)
+        for row, run in zip(draws, runs, strict=True):
+            row.random_(lowest, None, generator=run.silencing)
+        numbers = draws.view(torch.int16)[:, : like[0].numel()].unflatten(1, like.shape[1:])
+        bound = min(round((keep - 0.5) * 2**16), torch.iinfo(torch.int16).max)
+        is_kept = bound - numbers.clamp_(bound - 1, bound)  # 1 below it, else 0: no slow comparison
+        return is_kept.to(like.dtype).div_(keep)
 
     def backward(self, values: list[Tensor], error: Tensor) -> None:
-        """Fill the gradient, given that of the loss with respect to the logits.
+        """Fill the gradient, given that of the loss with respect to the logits; uses up ``values``.
 
         Backpropagation by hand: on one core it takes half the time of autograd, to which a test
         holds it equal.
@@ -253,28 +269,42 @@ class _Stack:
             if index:
                 out = _aligned(*values[index].shape, device=self.device)
                 error = torch.bmm(error, self.layers[index][0], out=out)
-                error.mul_(values[index].sign()).div_(1.0 - self.config.dropout)
+                error.mul_(values[index].sign_())  # what was silent passes nothing on
+                if self.config.dropout:
+                    error.div_(1.0 - self.config.dropout)
         self._add_penalty_gradient()
 
     def _add_penalty_gradient(self) -> None:
         if self.config.l2:
             self.gradient.addcmul_(self.parameters, self.is_weight, value=2 * self.config.l2)
         if self.config.l1:
-            signs = torch.sign(self.parameters, out=self.scratch)
+            signs = torch.sign(self.parameters)
             self.gradient.addcmul_(signs, self.is_weight, value=self.config.l1)
 
     def adam_step(self, learning_rates: Tensor) -> None:
         """One step of Adam (Kingma & Ba 2015), each network at its own learning rate."""
         self.n_steps += 1
         beta1, beta2 = ADAM_BETAS
-        self.mean.lerp_(self.gradient, 1 - beta1)
-        self.square.mul_(beta2).addcmul_(self.gradient, self.gradient, value=1 - beta2)
-        torch.sqrt(self.square, out=self.scratch)
-        self.scratch.div_(sqrt(1 - beta2**self.n_steps)).add_(ADAM_EPSILON)
-        torch.div(self.mean, self.scratch, out=self.scratch)
-        self.parameters.addcmul_(
-            self.scratch, learning_rates.unsqueeze(1), value=-1 / (1 - beta1**self.n_steps)
-        )
+        rates = learning_rates / (1 - beta1**self.n_steps)
+        numbers = sqrt(1 - beta2**self.n_steps), beta1, beta2, ADAM_EPSILON
+        state = self.parameters, self.gradient, self.mean, self.square
+        if self.device.type == "cpu":
+            arrays = [tensor.numpy() for tensor in (*state, rates.to(self.parameters))]
+            # Nine passes over memory in one: on one core a tenth of the time of training.
+            adam(*arrays, *map(arrays[0].dtype.type, numbers))
+        else:
+            _adam_in_torch(*state, rates, *numbers)
+
+
+def _adam_in_torch(
+    parameters: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, rates: Tensor,
+    root: float, beta1: float, beta2: float, epsilon: float,
+) -> None:  # fmt: skip
+    """The twin of :func:`modlib.training_kernels.adam` for any device."""
+    mean.lerp_(gradient, 1 - beta1)
+    square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+    step = mean / square.sqrt().div_(root).add_(epsilon)
+    parameters.addcmul_(step, rates.unsqueeze(1), value=-1)
 
 
 def _padded(n_numbers: int) -> int:
@@ -297,18 +327,20 @@ def _train_epoch(
 ) -> list[float]:
     """One pass over every network's own training samples; each network's mean loss."""
     order = torch.stack([run.shuffled() for run in runs])
+    all_targets = torch.stack([data.train_targets.take(row) for row in order]).unsqueeze(2)
     rates = torch.tensor([run.learning_rate for run in runs], device=data.device)
     losses = []
     # Allocated once: fresh memory for every batch would cost as much as reading it.
     n_rows = min(config.batch_size, order.shape[1])
     buffer = _aligned(len(runs), n_rows, data.n_inputs, device=data.device)
-    for batch in order.split(config.batch_size, dim=1):
+    batches = (part.split(config.batch_size, dim=1) for part in (order, all_targets))
+    for batch, targets in zip(*batches, strict=True):
         inputs = buffer[:, : batch.shape[1]]
         for samples, rows in zip(batch, inputs, strict=True):
             torch.index_select(data.train_inputs, 0, samples, out=rows)
-        targets = data.train_targets[batch].unsqueeze(2)
         values = stack.forward(inputs, runs)
-        log_probabilities = functional.log_softmax(values[-1], dim=2)
+        # Along ten numbers PyTorch takes ten times as long as across them.
+        log_probabilities = functional.log_softmax(values[-1].mT.contiguous(), dim=1).mT
         losses.append(log_probabilities.gather(2, targets).squeeze(2))
         out = _aligned(*log_probabilities.shape, device=data.device)
         error = torch.exp(log_probabilities, out=out)

@@ -31,5 +31,5 @@ def trained(digits):
     from modlib.config import TrainingConfig
     from modlib.training import train
 
-    config = TrainingConfig(hidden=(16, 12), dropout=0.1, max_epochs=15, learning_rate=5e-3)
+    config = TrainingConfig(hidden=(16, 12), dropout=0.1, max_epochs=20, learning_rate=5e-3)
     return train(config, digits, [0])[0].model

@@ -242,6 +242,14 @@ def similarity_by_loops(
 # ------------------------------------------------------------------------------- training
 
 
+def draw_kept(like: torch.Tensor, keep: float, random: torch.Generator) -> torch.Tensor:
+    """One where a unit is kept: its 16 random bits, four to a draw, are in the lower share."""
+    draws = torch.empty(-(-like.numel() // 16) * 4, dtype=torch.int64)
+    draws.random_(-(2**63), None, generator=random)
+    numbers = draws.view(torch.int16)[: like.numel()].reshape(like.shape)
+    return (numbers < round((keep - 0.5) * 2**16)).to(like)
+
+
 class PlainNetwork(nn.Module):
     """Linear, ReLU and dropout, written out; draws as modlib.models does."""
 
@@ -261,7 +269,7 @@ class PlainNetwork(nn.Module):
             x = torch.relu(linear(x))
             if self.training and self.dropout:
                 keep = 1 - self.dropout
-                x = x * torch.empty_like(x).bernoulli_(keep, generator=silencing) / keep
+                x = x * draw_kept(x, keep, silencing) / keep
         return self.layers[-1](x)
 
     def penalty(self, l1: float, l2: float) -> torch.Tensor:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from oracles import PlainNetwork, train_plainly
+from oracles import PlainNetwork, draw_kept, train_plainly
 from safetensors.torch import save_file
 from torch.nn import functional
 from torch.nn.utils import parameters_to_vector
@@ -101,7 +101,7 @@ def test_the_stacked_gradient_equals_autograd_through_dropout(float64):
         stack.backward(values, error / 20)
     random, hidden = torch.Generator().manual_seed(7), data.train_inputs
     for linear in list(model.layers)[:-1]:
-        kept = torch.empty(20, linear.out_features).bernoulli_(0.6, generator=random)
+        kept = draw_kept(torch.empty(20, linear.out_features), 0.6, random)
         hidden = torch.relu(linear(hidden)) * kept / 0.6
     loss = functional.cross_entropy(model.layers[-1](hidden), data.train_targets)
     expected = parameters_to_vector(torch.autograd.grad(loss, list(model.parameters())))
@@ -123,6 +123,34 @@ def test_adam_steps_equal_those_of_torch(float64):
             stack.gradient[0] = gradient
             stack.adam_step(torch.tensor([0.05]))
     torch.testing.assert_close(stack.parameters[0], plain.detach().clone(), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_compiled_adam_equals_its_twin_in_torch(dtype):
+    random = torch.Generator().manual_seed(0)
+    state = [torch.rand(3, 50, generator=random, dtype=dtype) for _ in range(4)]
+    twin = [tensor.clone() for tensor in state]
+    rates = torch.tensor([0.1, 0.2, 0.3], dtype=dtype)
+    numbers = 0.05, *training.ADAM_BETAS, training.ADAM_EPSILON
+    arrays = [tensor.numpy() for tensor in (*state, rates)]
+    training.adam(*arrays, *map(arrays[0].dtype.type, numbers))
+    training._adam_in_torch(*twin, rates, *numbers)
+    torch.testing.assert_close(state, twin, rtol=10 * torch.finfo(dtype).eps, atol=0)
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.3, 0.7, 0.99])
+def test_units_are_silenced_at_the_rate_and_independently(rate):
+    class Run:
+        silencing = torch.Generator().manual_seed(0)
+
+    stack = training._Stack([MLP((4, 3, 2))], TrainingConfig(dropout=rate))
+    silent = stack._dropout_mask(torch.ones(1, 1000, 200), [Run])[0] == 0
+    # Five standard deviations of a mean of 200,000, and of the product of two neighbours.
+    sigma = (rate * (1 - rate) / 200_000) ** 0.5
+    assert silent.double().mean().item() == pytest.approx(rate, abs=5 * sigma)
+    deviation = silent.double() - rate
+    for left, right in [(deviation[:, 1:], deviation[:, :-1]), (deviation[1:], deviation[:-1])]:
+        assert abs((left * right).mean().item()) < 5 * rate * (1 - rate) / 199_000**0.5
 
 
 def test_dropout_keeps_the_expected_activation():
