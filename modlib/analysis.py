@@ -33,6 +33,8 @@ METHODS = tuple((measure, normalized) for measure in MEASURES for normalized in 
 ONE_CLUSTER_STEPS = 1000
 TINY_WEIGHT = 1e-3
 ENOUGH_ACCURACY = 0.8
+EPSILON = 1e-300  # of a variance: none that is left is near it
+CONSTANT = 1e-12  # of the largest variance: what is left of a constant after rounding
 
 Matrices = dict[tuple[int, str], dict[tuple[str, bool], np.ndarray]]
 """For each layer and convention, the similarity ``[units, units]`` by each of the methods."""
@@ -67,11 +69,11 @@ def analyze(
     Returns
     -------
     dict of lists
-        The rows of the tables ``networks``, ``modules`` and ``agreement`` of
+        The rows of the tables ``networks``, ``layers``, ``modules`` and ``agreement`` of
         :data:`modlib.results.TABLES`, without their provenance.
     """
     stopwatch = stopwatch or Stopwatch()
-    tables: dict[str, Rows] = {"networks": [], "modules": [], "agreement": []}
+    tables: dict[str, Rows] = {"networks": [], "layers": [], "modules": [], "agreement": []}
     for done, network in enumerate(networks, start=1):
         with stopwatch("evaluation"):
             tables["networks"].append(network_row(network, setting, data))
@@ -79,6 +81,9 @@ def analyze(
             matrices = both_conventions(network, data.test_inputs, data.test_targets)
         modules, agreement = _cluster_and_compare(matrices, setting.analysis, stopwatch)
         name = {"network": f"{setting.name}-{network.seed}"}
+        for layer in range(1, network.model.n_hidden + 1):
+            covariance = matrices[layer, "outside"]["covariance", False]
+            tables["layers"].append(name | {"layer": layer} | redundancy(covariance))
         tables["modules"] += [name | row for row in modules]
         tables["agreement"] += [name | row for row in agreement]
         if progress:
@@ -140,6 +145,37 @@ def _norms(weights: Sequence[Tensor]) -> dict[str, float]:
         "nuclear_norm": sum(torch.linalg.svdvals(weight).sum().item() for weight in weights),
         "sparsity": (every.abs() <= TINY_WEIGHT).double().mean().item(),
     }
+
+
+def redundancy(covariance: np.ndarray) -> dict[str, Any]:
+    """Say how much the units of a layer repeat each other.
+
+    Parameters
+    ----------
+    covariance
+        Absolute covariance of every two units, of shape ``[units, units]``.
+
+    Returns
+    -------
+    dict
+        ``n_constant`` units do not vary, or a million times less than another. Of the others,
+        ``nearest_correlation`` is the mean of each unit's highest absolute correlation with
+        another. ``effective_dimension`` is the participation ratio of the eigenvalues of the
+        covariance, the square of their sum over the sum of their squares: the number of
+        directions in which the layer varies, if it varies equally in all. Both are zero where
+        there are fewer than two such units.
+    """
+    variance = np.diagonal(covariance)
+    varies = variance > CONSTANT * variance.max()
+    found = {"n_constant": int((~varies).sum())}
+    if varies.sum() < 2:
+        return found | {"effective_dimension": 0.0, "nearest_correlation": 0.0}
+    correlation = normalize(covariance[np.ix_(varies, varies)], "geometric", EPSILON)
+    np.fill_diagonal(correlation, 0.0)
+    nearest = float(np.minimum(correlation.max(axis=1), 1.0).mean())
+    # Neither the trace nor the sum of squares knows the signs, which are lost.
+    dimension = float(np.trace(covariance) ** 2 / np.square(covariance).sum())
+    return found | {"effective_dimension": dimension, "nearest_correlation": nearest}
 
 
 def both_conventions(network: TrainedNetwork, inputs: Tensor, targets: Tensor) -> Matrices:

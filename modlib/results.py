@@ -91,6 +91,17 @@ TABLES: dict[str, Table] = {
         },
         key=("network",),
     ),
+    "layers": Table(
+        {
+            "network": Column(TEXT),
+            "layer": _LAYER,
+            "n_constant": Column(WHOLE, 0),
+            "effective_dimension": _AMOUNT,
+            "nearest_correlation": _FRACTION,
+            **_PROVENANCE,
+        },
+        key=("network", "layer"),
+    ),
     "modules": Table(
         {
             "network": Column(TEXT),

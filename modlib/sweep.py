@@ -191,7 +191,7 @@ def _state(setting: SettingConfig, store: Store) -> str:
 def consolidate(settings: Sequence[SettingConfig], store: Store) -> None:
     """Join the tables of finished settings, in the order of the settings, and tell their origin.
 
-    Writes ``networks.parquet``, ``modules.parquet``, ``agreement.parquet``,
+    Writes ``networks.parquet``, ``layers.parquet``, ``modules.parquet``, ``agreement.parquet``,
     ``examples.safetensors`` and, last, ``manifest.json`` above the raw results, unless they are
     there and up to date. The same settings give the same tables and examples, byte by byte.
     """

@@ -21,7 +21,7 @@ N_ATTEMPTS = 3  # at a setting whose kernel dies: it may have been killed, or ha
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
-TABLES = ("networks", "modules", "agreement")
+TABLES = ("networks", "layers", "modules", "agreement")
 
 
 class LocalKernelManager(AsyncKernelManager):
@@ -122,7 +122,12 @@ def _facts(setting: SettingConfig, store: Store, folder: Path) -> dict[str, Any]
     note = json.loads((folder / "note.json").read_text())  # missing if a cell has left early
     n_networks, n_layers = len(setting.seeds), len(setting.recipe.hidden)
     n_matrices = n_networks * n_layers * 2
-    expected = {"networks": n_networks, "modules": n_matrices * 8, "agreement": n_matrices * 28}
+    expected = {
+        "networks": n_networks,
+        "layers": n_networks * n_layers,
+        "modules": n_matrices * 8,
+        "agreement": n_matrices * 28,
+    }
     for name in TABLES:
         found = results.read(name, folder / f"{name}.parquet").num_rows
         if found != expected[name]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from modlib import results
-from modlib.analysis import METHODS, analyze, both_conventions
+from modlib.analysis import METHODS, analyze, both_conventions, redundancy
 from modlib.clustering import find_modules
 from modlib.comparison import CLUSTER_MEASURES, cluster_similarity
 from modlib.config import AnalysisConfig, SettingConfig, TrainingConfig
@@ -41,7 +41,38 @@ def test_every_network_layer_convention_method_and_pair_has_its_row(tables):
         results.from_rows(name, [row | MADE_BY for row in rows])
     counts = {name: len(rows) for name, rows in tables.items()}
     # 2 networks; by 2 layers, 2 conventions and 8 methods; by 8 * 7 / 2 pairs of methods.
-    assert counts == {"networks": 2, "modules": 2 * 2 * 2 * 8, "agreement": 2 * 2 * 2 * 28}
+    assert counts == {
+        "networks": 2, "layers": 4, "modules": 2 * 2 * 2 * 8, "agreement": 2 * 2 * 2 * 28
+    }  # fmt: skip
+
+
+def test_redundancy_of_three_units_by_hand():
+    # Two units of variance 4 and covariance 2, so of correlation 1/2, and one that is constant.
+    # Participation ratio: (4 + 4)^2 / (4^2 + 4^2 + 2 * 2^2) = 64 / 40.
+    covariance = np.array([[4.0, 2.0, 0.0], [2.0, 4.0, 0.0], [0.0, 0.0, 1e-15]])
+    assert redundancy(covariance) == pytest.approx(
+        {"n_constant": 1, "effective_dimension": 1.6, "nearest_correlation": 0.5}
+    )
+
+
+@pytest.mark.parametrize("covariance", [np.zeros((3, 3)), np.diag([0.0, 1.0]), np.ones((1, 1))])
+def test_redundancy_needs_two_units_that_vary(covariance):
+    found = redundancy(covariance)
+    assert found["effective_dimension"] == found["nearest_correlation"] == 0
+    assert found["n_constant"] == (np.diagonal(covariance) == 0).sum()
+
+
+def test_redundancy_of_a_layer_is_that_of_its_activations(tables, networks, digits):
+    with torch.inference_mode():
+        values = networks[1].model.to_layer(digits.test_inputs, 1).double().numpy()
+    correlation = np.abs(np.corrcoef(values[:, values.std(axis=0) > 0].T))
+    eigenvalues = np.linalg.eigvalsh(np.cov(values.T))
+    row = next(r for r in tables["layers"] if (r["network"], r["layer"]) == ("dropout-0.2-5", 1))
+    np.fill_diagonal(correlation, 0)
+    assert row["nearest_correlation"] == pytest.approx(correlation.max(axis=1).mean())
+    ratio = eigenvalues.sum() ** 2 / (eigenvalues**2).sum()
+    assert row["effective_dimension"] == pytest.approx(ratio)
+    assert row["n_constant"] == (values.std(axis=0) == 0).sum()
 
 
 @pytest.mark.parametrize("absolute", ["inside", "outside"])

@@ -42,8 +42,8 @@ def test_a_table_is_read_as_it_was_written_and_the_bytes_are_the_same_again(name
 
 
 def test_rows_have_the_columns_of_the_design():
-    # DESIGN, section 6, "Sweep".
-    assert list(TABLES) == ["networks", "modules", "agreement", "certificates"]
+    # DESIGN, section 6, "Sweep", and the table of layers.
+    assert list(TABLES) == ["networks", "layers", "modules", "agreement", "certificates"]
     assert list(TABLES["modules"].columns)[:14] == [
         "network", "layer", "measure", "normalized", "absolute", "q_spectral", "q_one_cluster",
         "q", "q_best", "n_clusters", "n_unused", "labels", "labels_best", "retest",
@@ -143,7 +143,7 @@ def test_concatenation_keeps_the_order_and_refuses_a_network_twice():
 
 
 def test_an_unknown_table_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="name must be one of 'networks', 'modules'"):
+    with pytest.raises(ValueError, match="name must be one of 'networks', 'layers', 'modules'"):
         from_rows("models", [])
 
 

@@ -27,7 +27,13 @@ from modlib.sweep import paper, smoke
 from modlib.training import load_weights
 
 ROOT = Path(__file__).parents[1]
-TABLES = ["networks.parquet", "modules.parquet", "agreement.parquet", "examples.safetensors"]
+TABLES = [
+    "networks.parquet",
+    "layers.parquet",
+    "modules.parquet",
+    "agreement.parquet",
+    "examples.safetensors",
+]
 NO_DATA = "/dev/null/none"
 
 
@@ -135,6 +141,7 @@ def test_a_sweep_leaves_tables_weights_examples_and_where_they_come_from(undistu
     networks = results.read("networks", undisturbed / "networks.parquet")
     names = ["dropout-0.2-0", "dropout-0.2-1", "untrained-0-0", "untrained-0-3"]
     assert networks["network"].to_pylist() == names
+    assert results.read("layers", undisturbed / "layers.parquet").num_rows == 4 * 2
     assert results.read("modules", undisturbed / "modules.parquet").num_rows == 4 * 2 * 2 * 8
     assert results.read("agreement", undisturbed / "agreement.parquet").num_rows == 4 * 2 * 2 * 28
     manifest = json.loads((undisturbed / "manifest.json").read_text())
