@@ -1,6 +1,8 @@
 """What chapters need to speak to their readers, and nothing else does."""
 
+from collections.abc import Mapping
 from html import escape
+from typing import Any
 
 from IPython.display import HTML
 
@@ -12,4 +14,18 @@ def stand_in_note(reason: str) -> HTML:
         "<p>The live cells of this page used the 1,797 small digit images that come with "
         f"scikit-learn, in place of MNIST: {escape(reason)} Numbers and figures differ from "
         "those for MNIST.</p></div>"
+    )
+
+
+def provenance_note(manifest: Mapping[str, Any]) -> HTML:
+    """Return the line that stands below figures: which run of the sweep they were drawn from."""
+    settings = manifest["settings"].values()
+    n_networks = sum(len(setting["setting"]["seeds"]) for setting in settings)
+    data = ", ".join(f"{name} {sha256[:8]}" for name, sha256 in manifest["data"].items())
+    versions = manifest["versions"][0]
+    return HTML(
+        '<p class="provenance">Drawn from '
+        f"{n_networks} networks of the sweep with code {', '.join(manifest['code_hash'])}, "
+        f"modlib {versions['modlib']}, PyTorch {escape(versions['torch'])}, data {escape(data)}; "
+        f"networks.parquet {manifest['files']['networks.parquet'][:8]}.</p>"
     )

@@ -6,6 +6,7 @@ are drawn dashed. The palette is Okabe and Ito's (2008), made for every kind of 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -25,6 +26,13 @@ NAMES = {
     "output_sensitivity": "output sens.",
     "loss_hessian": "loss Hessian",
 }
+REGULARIZER_NAMES = {
+    "l2": "L2 penalty",
+    "l1": "L1 penalty",
+    "dropout": "dropout probability",
+    "untrained": "untrained",
+}
+REGULARIZER_COLORS = {"l2": "#009E73", "l1": "#CC79A7", "dropout": "#000000"}
 STYLE = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
@@ -52,6 +60,51 @@ def use_style() -> None:
 def method_name(measure: str, normalized: bool) -> str:
     """Short name of one of the eight methods, for labels."""
     return NAMES[measure] + (", norm." if normalized else "")
+
+
+def method_style(measure: str, normalized: bool) -> dict[str, str]:
+    """Colour and dashes of one of the eight methods, as options of ``Axes.plot``."""
+    return {"color": COLORS[measure], "linestyle": "--" if normalized else "-"}
+
+
+def draw_against_strength(
+    ax: Axes,
+    strength: np.ndarray,
+    mean: np.ndarray,
+    error: np.ndarray | None = None,
+    *,
+    regularizer: str,
+    **style: Any,
+) -> Axes:
+    """Draw a mean against the strength of a regulariser, its standard error as a shade.
+
+    Parameters
+    ----------
+    ax
+        Where to draw. The axis of strength is logarithmic for penalties, linear for dropout.
+    strength, mean, error
+        Shape ``[settings]``, in rising order of strength.
+    regularizer
+        ``"l2"``, ``"l1"`` or ``"dropout"``.
+    style
+        Options of ``Axes.plot``, such as those of :func:`method_style`.
+    """
+    (line,) = ax.plot(strength, mean, **({"marker": ".", "markersize": 4} | style))
+    if error is not None:
+        low, high = np.subtract(mean, error), np.add(mean, error)
+        ax.fill_between(strength, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+    ax.set_xscale("linear" if regularizer == "dropout" else "log")
+    ax.set_xlabel(REGULARIZER_NAMES[regularizer])
+    return ax
+
+
+def draw_bands(ax: Axes, center: float, deviation: float, n_bands: int = 3) -> Axes:
+    """Shade what lies within one, two, three standard deviations of untrained networks."""
+    for width in range(n_bands, 0, -1):
+        low, high = center - width * deviation, center + width * deviation
+        ax.axhspan(low, high, color="0.5", alpha=0.15, linewidth=0, zorder=0)
+    ax.axhline(center, color="0.5", linewidth=0.8, zorder=0)
+    return ax
 
 
 def draw_similarity(ax: Axes, similarity: np.ndarray, labels: np.ndarray) -> AxesImage:
@@ -98,13 +151,38 @@ def draw_agreement(ax: Axes, agreement: np.ndarray, names: Sequence[str]) -> Axe
     for (row, column), value in np.ndenumerate(agreement):
         color = "white" if value < 0.6 else "black"
         ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, fontsize=6.5)
-    ax.axhline(n_methods / 2 - 0.5, color="white", linewidth=2)
-    ax.axvline(n_methods / 2 - 0.5, color="white", linewidth=2)
+    _frame_methods(ax, n_methods, names, "white")
+    return image
+
+
+def draw_agreement_change(ax: Axes, change: np.ndarray, names: Sequence[str]) -> AxesImage:
+    """Draw a difference of two agreements, numbers included: blue where it fell, red where it rose.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    change
+        Shape ``[methods, methods]``, in [-1, 1]; colours end at a half either way.
+    names
+        One label for each method.
+    """
+    n_methods = len(names)
+    image = ax.imshow(change, cmap="RdBu_r", vmin=-0.5, vmax=0.5)
+    for (row, column), value in np.ndenumerate(change):
+        color = "white" if abs(value) > 0.35 else "black"
+        ax.text(column, row, f"{value:+.2f}", ha="center", va="center", color=color, fontsize=6)
+    _frame_methods(ax, n_methods, names, "black")
+    return image
+
+
+def _frame_methods(ax: Axes, n_methods: int, names: Sequence[str], color: str) -> None:
+    ax.axhline(n_methods / 2 - 0.5, color=color, linewidth=2)
+    ax.axvline(n_methods / 2 - 0.5, color=color, linewidth=2)
     ax.set_xticks(range(n_methods), names, rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(n_methods), names)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    return image
 
 
 def draw_history(

@@ -33,3 +33,11 @@ def trained(digits):
 
     config = TrainingConfig(hidden=(16, 12), dropout=0.1, max_epochs=20, learning_rate=5e-3)
     return train(config, digits, [0])[0].model
+
+
+@pytest.fixture(scope="session")
+def small_results(tmp_path_factory) -> Path:
+    """The results of a small sweep on digits, with every regulariser at two strengths."""
+    import small
+
+    return small.results(tmp_path_factory.mktemp("small"))

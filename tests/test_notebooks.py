@@ -1,57 +1,16 @@
 """The chapters as papermill runs them, with parameters that are not the defaults."""
 
 import json
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
+from chapters import ROOT, glued, n_figures, run, texts
 
-ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.md"))
 NO_DATA = "/dev/null/none"  # below a file: nothing is there, and nothing can be put there
-
-
-def parameter_names(notebook: Path) -> set[str]:
-    cells = nbformat.read(notebook, as_version=4).cells
-    (cell,) = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
-    return set(re.findall(r"^(\w+) =", cell.source, flags=re.MULTILINE))
-
-
-def run(name: str, folder: Path, **parameters) -> nbformat.NotebookNode:
-    notebook = ROOT / "notebooks" / f"{name}.ipynb"
-    unknown = set(parameters) - parameter_names(notebook)
-    assert not unknown, f"papermill would pass over {unknown} in silence"
-    return papermill.execute_notebook(
-        notebook, folder / "run.ipynb", parameters, progress_bar=False, kernel_name="python3"
-    )
-
-
-def glued(notebook: nbformat.NotebookNode) -> dict[str, float]:
-    """The numbers that the text of the chapter quotes."""
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return {
-        output.metadata.scrapbook.name: float(*output.data.values())
-        for output in outputs
-        if "scrapbook" in output.get("metadata", {})
-    }
-
-
-def texts(notebook: nbformat.NotebookNode) -> str:
-    return "\n".join(
-        str(content)
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        for content in output.get("data", {}).values()
-    )
-
-
-def n_figures(notebook: nbformat.NotebookNode) -> int:
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return sum("image/svg+xml" in output.get("data", {}) for output in outputs)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)

@@ -388,6 +388,22 @@ def test_digits_are_learnt_on_a_gpu(digits):
     assert evaluate(found.model, data.test_inputs, data.test_targets)[1] > 0.9
 
 
+def is_flushed() -> bool:
+    return (torch.full((1,), 1e-310, dtype=torch.float64) * 1).item() == 0
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_the_smallest_numbers_count_as_zero_in_training_only(digits, before):
+    seen = []
+    torch.set_flush_denormal(before)
+    try:
+        train(SHORT, digits, [0], progress=lambda *_: seen.append(is_flushed()))
+        assert seen == [True] * 3
+        assert is_flushed() is before
+    finally:
+        torch.set_flush_denormal(False)
+
+
 def test_digits_are_learnt(trained, digits):
     loss, accuracy = evaluate(trained, digits.test_inputs, digits.test_targets)
     assert accuracy > 0.9

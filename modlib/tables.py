@@ -1,0 +1,155 @@
+"""The results of a sweep as frames: what the chapters, the claims and the explorer read."""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from modlib import results
+from modlib.analysis import METHODS
+
+NETWORK_COLUMNS = ["network", "regularizer", "strength", "seed", "kept"]
+MEASURED = ("layers", "modules", "agreement", "certificates")
+
+
+@dataclass(frozen=True)
+class Results:
+    """A folder of results; each table is read when it is first asked for.
+
+    Every table but ``networks`` has the columns ``regularizer``, ``strength``, ``seed`` and
+    ``kept`` of its networks beside its own. Nothing is dropped: see :func:`kept`.
+    """
+
+    folder: Path
+
+    @cached_property
+    def networks(self) -> pd.DataFrame:
+        """One row for each network."""
+        return _frame("networks", self.folder)
+
+    @cached_property
+    def layers(self) -> pd.DataFrame:
+        """One row for each hidden layer of each network."""
+        return self._of_networks("layers")
+
+    @cached_property
+    def modules(self) -> pd.DataFrame:
+        """One row for each layer, method and convention."""
+        return self._of_networks("modules")
+
+    @cached_property
+    def agreement(self) -> pd.DataFrame:
+        """One row for each layer, convention and pair of methods."""
+        return self._of_networks("agreement")
+
+    @cached_property
+    def certificates(self) -> pd.DataFrame | None:
+        """One row for each matrix whose optimum was bounded, or None if none was."""
+        if not (self.folder / "certificates.parquet").is_file():
+            return None
+        return self._of_networks("certificates")
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Where the results come from: code, libraries, data, machine, times."""
+        return json.loads((self.folder / "manifest.json").read_text())
+
+    def _of_networks(self, name: str) -> pd.DataFrame:
+        return _frame(name, self.folder).merge(
+            self.networks[NETWORK_COLUMNS], on="network", how="left", validate="many_to_one"
+        )
+
+
+def read_results(folder: str | os.PathLike[str]) -> Results:
+    """Open a folder of results, such as ``results``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds no finished sweep; the message says how to make one.
+    ValueError
+        When a table is asked for that is damaged or breaks its schema; the message names it.
+    """
+    folder = Path(folder)
+    missing = [
+        name
+        for name in ("manifest.json", "networks.parquet", "modules.parquet", "agreement.parquet")
+        if not (folder / name).is_file()
+    ]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder} must hold the tables of a finished sweep. It lacks {', '.join(missing)}: "
+            "run python -m modlib sweep, or name another folder."
+        )
+    return Results(folder)
+
+
+def _frame(name: str, folder: Path) -> pd.DataFrame:
+    return results.read(name, folder / f"{name}.parquet").to_pandas()
+
+
+def kept(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out networks that learnt too little: under 80 % of the test images (section 4.1)."""
+    return frame[frame["kept"]]
+
+
+def agreement_matrix(
+    agreement: pd.DataFrame, modules: pd.DataFrame | None = None, column: str = "element"
+) -> np.ndarray:
+    """Mean agreement of every two of the eight methods, in the order of ``METHODS``.
+
+    Parameters
+    ----------
+    agreement
+        Rows of one or more layers, of one convention.
+    modules
+        Rows of the same layers. If given, the diagonal is the mean ``retest``: how well two runs
+        of the paper's algorithm agree on one matrix. Else it is missing.
+    column
+        The measure of agreement, one that is symmetric; or ``"element_best"``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float64 of shape ``[8, 8]``, symmetric.
+    """
+    matrix = np.full((len(METHODS), len(METHODS)), np.nan)
+    pairs = ["measure_a", "normalized_a", "measure_b", "normalized_b"]
+    for (*a, measure_b, normalized_b), mean in agreement.groupby(pairs)[column].mean().items():
+        i, j = METHODS.index(tuple(a)), METHODS.index((measure_b, normalized_b))
+        matrix[i, j] = matrix[j, i] = mean
+    if modules is not None:
+        retest = modules.groupby(["measure", "normalized"])["retest"].mean()
+        np.fill_diagonal(matrix, [retest[method] for method in METHODS])
+    return matrix
+
+
+def by_setting(frame: pd.DataFrame, value: str, others: Iterable[str] = ()) -> pd.DataFrame:
+    """Mean and standard error over the networks of each setting.
+
+    Parameters
+    ----------
+    frame
+        Rows of networks with ``regularizer``, ``strength`` and ``seed``.
+    value
+        The column to average: first within each network (over layers, methods, whatever is not
+        among ``others``), then over networks.
+    others
+        Columns to keep apart, such as ``["measure", "normalized"]``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``regularizer``, ``strength``, those of ``others``, ``mean``, ``error`` (of the
+        mean; missing for a single network) and ``n`` (networks).
+    """
+    groups = ["regularizer", "strength", *others]
+    networks = frame.groupby([*groups, "seed"], as_index=False)[value].mean()
+    summary = networks.groupby(groups)[value].agg(["mean", "sem", "count"]).reset_index()
+    return summary.rename(columns={"sem": "error", "count": "n"})

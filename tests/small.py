@@ -1,0 +1,32 @@
+"""A small sweep for tests that read results: ``python tests/small.py FOLDER`` leaves one there."""
+
+import sys
+from pathlib import Path
+
+from modlib.config import AnalysisConfig, SettingConfig, TrainingConfig
+from modlib.sweep import sweep
+
+STRENGTHS = {"l2": (1e-5, 1e-3), "l1": (1e-5, 1e-3), "dropout": (0.1, 0.4), "untrained": (0.0,)}
+SEEDS = (0, 1, 2)
+OPTIONS = {
+    "recipe": TrainingConfig(hidden=(16, 12), max_epochs=20, learning_rate=5e-3),
+    "analysis": AnalysisConfig(n_steps=300, best=True),
+}
+
+
+def settings() -> list[SettingConfig]:
+    return [
+        SettingConfig("digits", regularizer, strength, SEEDS, **OPTIONS)
+        for regularizer, strengths in STRENGTHS.items()
+        for strength in strengths
+    ]
+
+
+def results(folder: Path) -> Path:
+    failures = sweep(settings(), folder, n_workers=2)
+    assert not failures
+    return folder
+
+
+if __name__ == "__main__":
+    results(Path(sys.argv[1]))
