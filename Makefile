@@ -65,12 +65,24 @@ serve: ## show the built book on this machine, at port 8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML) 8000
 
 .PHONY: lint
-lint: venv ## check style, and that notebooks match their text
+lint: types ## check style and types, and that notebooks match their text
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@for text in notebooks/*.md; do \
 	  $(BIN)/jupytext --quiet --to md:myst --output - "$${text%.md}.ipynb" | diff -u "$$text" - \
 	  || { echo "$$text and its .ipynb differ: run make pair" >&2; exit 1; }; done
+
+.PHONY: types
+types: venv ## check the types of the library
+	$(BIN)/mypy
+
+# Packages that the service of advisories does not know fail too: silence would look like safety.
+# What has no fixed version yet is let through by its number, with the reason, in audit-known.txt.
+.PHONY: audit
+audit: venv ## look for known weaknesses in the workflows and in every locked package
+	$(BIN)/zizmor --offline --pedantic --quiet .
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement $(LOCK) \
+	  $(addprefix --ignore-vuln ,$(shell sed 's/\#.*//' audit-known.txt))
 
 .PHONY: pair
 pair: venv ## write notebooks/*.ipynb anew from their text
