@@ -1,0 +1,77 @@
+"""Intervals from few units of observation: the bootstrap with expanded percentiles."""
+
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from modlib.validation import check_seed, is_number, is_whole
+
+
+def draw_counts(n_units: int, n_draws: int, seed: int = 0) -> np.ndarray:
+    """Draw units with replacement, and count how often each was drawn.
+
+    Parameters
+    ----------
+    n_units
+        How many there are, and how many are drawn each time; at least 1.
+    n_draws
+        Number of draws.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float64 of shape ``[1 + draws, units]``. The first row is no draw but the units as they
+        are, each once, so that what is computed row by row begins with the estimate itself.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not a whole number, or too small.
+    """
+    for name, value, least in (("n_units", n_units, 1), ("n_draws", n_draws, 1)):
+        if not is_whole(value) or value < least:
+            raise ValueError(f"{name} must be a whole number of at least {least}. Got {value!r}.")
+    random = np.random.default_rng(check_seed(seed))
+    draws = random.multinomial(n_units, np.full(n_units, 1 / n_units), size=n_draws)
+    return np.vstack([np.ones(n_units), draws])
+
+
+def interval(draws: Any, n_units: int, level: float = 0.95) -> tuple[float, float]:
+    r"""Compute an interval of confidence from the draws of a bootstrap.
+
+    Plain percentiles are too narrow where units are few: a resampled mean varies less than the
+    mean does by :math:`\sqrt{(n - 1) / n}`, and has normal tails. The percentiles taken are
+    therefore :math:`\Phi(\mp t \sqrt{n / (n - 1)})` with t of Student's distribution with
+    n - 1 degrees of freedom (Hesterberg 2015).
+
+    Parameters
+    ----------
+    draws
+        A statistic of each draw, shape ``[draws]``; infinities are allowed.
+    n_units
+        How many units were resampled, at least 2.
+    level
+        The probability that the interval aims at, between 0 and 1.
+
+    Returns
+    -------
+    tuple of float
+        Its ends, each of them a draw; both NaN if any draw is.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its range.
+    """
+    if not is_whole(n_units) or n_units < 2:
+        raise ValueError(f"n_units must be a whole number of at least 2. Got {n_units!r}.")
+    if not is_number(level) or not 0 < level < 1:
+        raise ValueError(f"level must be a number between 0 and 1. Got {level!r}.")
+    t = stats.t.ppf((1 + level) / 2, n_units - 1)
+    tail = stats.norm.cdf(-t * sqrt(n_units / (n_units - 1)))
+    low, high = np.quantile(draws, [tail, 1 - tail], method="closest_observation")
+    return float(low), float(high)

@@ -1,0 +1,189 @@
+"""The numbers behind the claims, in one reading of the results, for every draw of seeds."""
+
+from collections.abc import Hashable, Sequence
+from functools import cached_property
+from itertools import combinations, product
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from modlib.analysis import METHODS
+from modlib.bootstrap import draw_counts
+from modlib.comparison import CLUSTER_MEASURES
+from modlib.config import ABSOLUTES
+from modlib.modularity import effective_clusters
+from modlib.tables import Results, kept
+
+SEARCHES = ("paper", "best")
+READINGS = tuple(product(ABSOLUTES, SEARCHES))
+"""Each convention with each search; the first is the paper's own."""
+PAIRS = tuple(combinations(METHODS, 2))
+"""The 28 pairs of methods, as they are listed in the table of agreement."""
+N_DRAWS = 4000
+N_SETTINGS = 3  # at least: two points make no curve
+ON_ANOTHER_SCALE = {
+    "jaccard": ("f", "czekanowski", "dice", "sorensen", "southwood"),
+    "rand": ("rogers_tanimoto",),
+    "purity": ("classification_error",),
+}
+"""Measures of agreement that put assignments in the same order as the one before the colon."""
+DISTINCT_MEASURES = tuple(
+    name for name in CLUSTER_MEASURES if name not in sum(ON_ANOTHER_SCALE.values(), ())
+)
+
+
+class Lacking(Exception):
+    """The results lack what is needed; the message names it."""
+
+
+class Reading:
+    """Results in one convention and with the assignments of one search.
+
+    Arrays of numbers begin with the axis of ``networks``: the kept ones, trained or not. Means
+    begin with the axis of draws, whose first entry is the mean itself. A draw takes seeds with
+    replacement, trained networks by one draw and untrained ones by another; draws that leave
+    a setting without any network are left out.
+
+    Parameters
+    ----------
+    results
+        The tables of a sweep.
+    absolute
+        ``"inside"`` or ``"outside"``.
+    search
+        ``"paper"`` or ``"best"``.
+    seed, n_draws
+        Of the draws.
+    """
+
+    def __init__(
+        self, results: Results, absolute: str, search: str, seed: int = 0, n_draws: int = N_DRAWS
+    ) -> None:
+        self.absolute, self.search = absolute, search
+        self.networks = kept(results.networks).reset_index(drop=True)
+        self._results = results
+        self._is_trained = (self.networks["regularizer"] != "untrained").to_numpy()
+        self._settings = _settings(results.networks, self.networks)
+        weights = self._draw(n_draws, seed)
+        whole = [weights[:, members].any(axis=1) for members in self._settings.values()]
+        self._weights = weights[np.all(whole, axis=0)] if whole else weights
+
+    def _draw(self, n_draws: int, seed: int) -> np.ndarray:
+        weights = np.ones((1 + n_draws, len(self.networks)))
+        for group, members in enumerate((self._is_trained, ~self._is_trained)):
+            names, unit = np.unique(self.networks["seed"][members], return_inverse=True)
+            if len(names):
+                # Two streams: the draws of one kind of networks do not depend on the other.
+                weights[:, members] = draw_counts(len(names), n_draws, 2 * seed + group)[:, unit]
+        return weights
+
+    def n_seeds(self, *, untrained: bool) -> int:
+        """Count the seeds of trained networks; or of whichever kind has fewer, if both count."""
+        seeds = self.networks["seed"]
+        groups = [self._is_trained, ~self._is_trained] if untrained else [self._is_trained]
+        n_seeds = min(seeds[members].nunique() for members in groups)
+        if n_seeds < 2:
+            raise Lacking("two seeds of trained" + " and of untrained" * untrained + " networks")
+        return n_seeds
+
+    def curve(self, regularizer: str, values: np.ndarray) -> np.ndarray:
+        """Mean of each setting that takes part, by rising strength: ``[draws, settings, ...]``."""
+        settings = [m for (name, _), m in self._settings.items() if name == regularizer]
+        if len(settings) < N_SETTINGS:
+            raise Lacking(f"{N_SETTINGS} settings of {regularizer}, with most networks kept")
+        return np.stack([self._mean(members, values) for members in settings], axis=1)
+
+    def trained(self, values: np.ndarray) -> np.ndarray:
+        """Mean over all trained networks: ``[draws, ...]``."""
+        return self._mean(np.flatnonzero(self._is_trained), values)
+
+    def untrained(self, values: np.ndarray) -> np.ndarray:
+        """Mean over all untrained networks: ``[draws, ...]``."""
+        return self._mean(np.flatnonzero(~self._is_trained), values)
+
+    def _mean(self, members: np.ndarray, values: np.ndarray) -> np.ndarray:
+        weights = self._weights[:, members]
+        shares = weights / weights.sum(axis=1, keepdims=True)
+        return np.tensordot(shares, values[members], axes=1)
+
+    @cached_property
+    def q(self) -> np.ndarray:
+        """Modularity: ``[networks, layers, methods]``."""
+        return self._of_methods("q" if self.search == "paper" else "q_best")
+
+    @cached_property
+    def n_clusters(self) -> np.ndarray:
+        """Effective number of clusters: ``[networks, layers, methods]``."""
+        if self.search == "paper":
+            return self._of_methods("n_clusters")
+        if self._modules["labels_best"].isna().any():
+            raise Lacking("the best assignments")
+        counts = self._modules["labels_best"].map(effective_clusters)
+        return self._of_methods("n_clusters", self._modules.assign(n_clusters=counts))
+
+    @cached_property
+    def ceiling(self) -> np.ndarray:
+        """Agreement of two runs of the search: ``[networks, layers, methods]``."""
+        retest = self._of_methods("retest")
+        return retest if self.search == "paper" else np.ones_like(retest)
+
+    @cached_property
+    def agreement(self) -> np.ndarray:
+        """Element-centric similarity of each pair of methods: ``[networks, pairs]``."""
+        return self._of_pairs("element" if self.search == "paper" else "element_best").mean(axis=1)
+
+    @cached_property
+    def agreement_ranks(self) -> np.ndarray:
+        """Rank of agreement by each of ``DISTINCT_MEASURES``: ``[networks, measures, pairs]``.
+
+        The highest rank means the closest agreement. Ranks are among trained networks; those of
+        untrained ones are left at zero.
+        """
+        ranks = np.zeros((len(self.networks), len(DISTINCT_MEASURES), len(PAIRS)))
+        for place, name in enumerate(DISTINCT_MEASURES):
+            values = self._of_pairs(name)[self._is_trained]
+            if not CLUSTER_MEASURES[name].closer_is_higher:
+                values = -values
+            ranks[self._is_trained, place] = rankdata(values).reshape(values.shape).mean(axis=1)
+        return ranks
+
+    def of_modules(self, column: str) -> np.ndarray:
+        """Any other column of the table of modules: ``[networks, layers, methods]``."""
+        return self._of_methods(column)
+
+    @cached_property
+    def _modules(self) -> pd.DataFrame:
+        modules = kept(self._results.modules)
+        return modules[modules["absolute"] == self.absolute]
+
+    def _of_methods(self, column: str, modules: pd.DataFrame | None = None) -> np.ndarray:
+        frame = self._modules if modules is None else modules
+        return self._wide(frame, column, ["measure", "normalized"], METHODS)
+
+    def _of_pairs(self, column: str) -> np.ndarray:
+        agreement = kept(self._results.agreement)
+        keys = ["measure_a", "normalized_a", "measure_b", "normalized_b"]
+        return self._wide(
+            agreement[agreement["absolute"] == self.absolute], column, keys,
+            [(*a, *b) for a, b in PAIRS],
+        )  # fmt: skip
+
+    def _wide(
+        self, frame: pd.DataFrame, column: str, keys: list[str], order: Sequence[tuple[Hashable]]
+    ) -> np.ndarray:
+        layers = sorted(frame["layer"].unique())
+        columns = [(layer, *key) for layer in layers for key in order]
+        wide = frame.set_index(["network", "layer", *keys])[column].unstack(["layer", *keys])
+        values = wide.reindex(index=self.networks["network"], columns=columns).to_numpy(float)
+        if not values.size or np.isnan(values).any():
+            raise Lacking(f"{column} of every network with absolute values {self.absolute}")
+        return values.reshape(len(values), len(layers), len(order))
+
+
+def _settings(every: pd.DataFrame, remaining: pd.DataFrame) -> dict[tuple[str, float], np.ndarray]:
+    """The settings that take part, by strength: where their networks are among the remaining."""
+    names = ["regularizer", "strength"]
+    share = every.groupby(names)["kept"].mean()
+    places = remaining.groupby(names).indices
+    return {name: places[name] for name in share[share > 0.5].index}
