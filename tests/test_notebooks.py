@@ -5,12 +5,10 @@ import subprocess
 import sys
 
 import nbformat
-import papermill
 import pytest
-from chapters import ROOT, glued, n_figures, run, texts
+from chapters import ROOT, glued, n_figures, run
 
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.md"))
-NO_DATA = "/dev/null/none"  # below a file: nothing is there, and nothing can be put there
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
@@ -39,49 +37,6 @@ def test_every_figure_has_a_caption_a_name_an_alternative_text_and_a_mention(cha
         assert "hide-input" in cell.metadata["tags"]
         mention, place = f"{{numref}}`{figure['name']}`", f"name: {figure['name']}"
         assert 0 <= text.find(mention) < text.find(place)
-
-
-def test_introduction_runs_on_digits_with_other_parameters(tmp_path):
-    notebook = run(
-        "01-introduction", tmp_path, dataset="digits", regularizer="l1", strength=1e-3, seed=1,
-        epochs=30, layer=2, absolute="outside",
-    )  # fmt: skip
-    numbers = glued(notebook)
-    assert 80 < numbers["accuracy-plain"] <= 100  # chance is 10
-    assert 0 <= numbers["n-raised"] <= 8
-    assert 0 < numbers["agreement-plain-between"] < 1
-    assert n_figures(notebook) == 3
-    assert "Not MNIST" not in texts(notebook)  # digits were asked for
-
-
-def test_introduction_runs_on_mnist(tmp_path, mnist_root, monkeypatch):
-    monkeypatch.setenv("MODLIB_DATA", str(mnist_root))
-    notebook = run("01-introduction", tmp_path, epochs=2, strength=0.3)
-    numbers = glued(notebook)
-    assert numbers["accuracy-plain"] > 90  # two epochs are enough for that on MNIST
-    assert n_figures(notebook) == 3
-    assert "Not MNIST" not in texts(notebook)
-
-
-def test_introduction_says_so_where_digits_stand_in_for_mnist(tmp_path, monkeypatch):
-    monkeypatch.setenv("MODLIB_DATA", NO_DATA)
-    notebook = run("01-introduction", tmp_path, epochs=1)
-    assert "Not MNIST" in texts(notebook)
-    assert NO_DATA in texts(notebook)
-
-
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"strength": 1.5}, "dropout must be a number between"),
-        ({"epochs": 1_000_000}, "max_epochs must be a whole number between"),
-        ({"layer": 3}, "layer must be 1 or 2"),
-    ],
-)
-def test_introduction_refuses_absurd_parameters_before_any_work(tmp_path, parameters, message):
-    with pytest.raises(papermill.PapermillExecutionError, match=message) as failure:
-        run("01-introduction", tmp_path, **parameters)
-    assert "train(" not in failure.value.source
 
 
 def test_benchmarks_quote_the_report_they_are_given(tmp_path):
