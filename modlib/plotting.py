@@ -33,6 +33,7 @@ REGULARIZER_NAMES = {
     "untrained": "untrained",
 }
 REGULARIZER_COLORS = {"l2": "#009E73", "l1": "#CC79A7", "dropout": "#000000"}
+DROPPED_COLOR = "#D55E00"
 STYLE = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
@@ -93,6 +94,41 @@ def draw_against_strength(
     if error is not None:
         low, high = np.subtract(mean, error), np.add(mean, error)
         ax.fill_between(strength, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+    ax.set_xscale("linear" if regularizer == "dropout" else "log")
+    ax.set_xlabel(REGULARIZER_NAMES[regularizer])
+    return ax
+
+
+def draw_runs(
+    ax: Axes,
+    strength: np.ndarray,
+    values: np.ndarray,
+    mean: np.ndarray,
+    error: np.ndarray,
+    *,
+    regularizer: str,
+    dropped: np.ndarray | None = None,
+) -> Axes:
+    """Draw every network of a regulariser, a thin line for each seed, and their mean, thick.
+
+    Parameters
+    ----------
+    ax
+        Where to draw. The axis of strength is logarithmic for penalties, linear for dropout.
+    strength, mean, error
+        Shape ``[settings]``, in rising order of strength; the error is drawn as a bar.
+    values
+        Shape ``[settings, seeds]``.
+    regularizer
+        ``"l2"``, ``"l1"`` or ``"dropout"``.
+    dropped
+        Flags of shape ``[settings, seeds]``: networks to mark with a cross.
+    """
+    ax.plot(strength, values, color=REGULARIZER_COLORS[regularizer], linewidth=0.5, alpha=0.6)
+    ax.errorbar(strength, mean, error, color="black", linewidth=1.6)
+    if dropped is not None:
+        crosses = np.where(dropped, values, np.nan)
+        ax.plot(strength, crosses, "x", color=DROPPED_COLOR, markersize=4)
     ax.set_xscale("linear" if regularizer == "dropout" else "log")
     ax.set_xlabel(REGULARIZER_NAMES[regularizer])
     return ax

@@ -190,3 +190,32 @@ def test_importing_changes_no_settings():
         "import modlib.plotting; assert dict(mpl.rcParams) == before"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# -------------------------------------------------------------------------------------- all runs
+
+
+def test_runs_are_drawn_each_by_itself_with_their_mean_and_those_dropped_crossed(ax):
+    strength, values = np.array([1e-5, 1e-3]), np.array([[1.0, 3.0, 5.0], [2.0, 4.0, 9.0]])
+    dropped = np.array([[False, False, False], [False, True, False]])
+    plotting.draw_runs(
+        ax, strength, values, np.array([3.0, 5.0]), np.array([1.0, 2.0]), regularizer="l2",
+        dropped=dropped,
+    )  # fmt: skip
+    thin = [line for line in ax.lines if line.get_linewidth() < 1]
+    np.testing.assert_array_equal([line.get_ydata() for line in thin], values.T)
+    ((mean, _, _),) = ax.containers
+    assert mean.get_ydata().tolist() == [3, 5]
+    assert mean.get_linewidth() > 1
+    crosses = [line for line in ax.lines if line.get_marker() == "x"]
+    drawn = np.array([line.get_ydata() for line in crosses])
+    assert drawn[~np.isnan(drawn)].tolist() == [4]
+    assert ax.get_xscale() == "log"
+
+
+def test_runs_without_dropped_networks_have_no_crosses(ax):
+    plotting.draw_runs(
+        ax, np.array([0.1]), np.ones((1, 2)), np.ones(1), np.zeros(1), regularizer="dropout"
+    )
+    assert not [line for line in ax.lines if line.get_marker() == "x"]
+    assert ax.get_xscale() == "linear"
