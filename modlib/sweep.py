@@ -1,28 +1,24 @@
 """The sweep: Table 1 as a grid of settings, each a run of its own on a Dask cluster."""
 
 import json
-import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import dask
 import numpy as np
 from dask.system import CPU_COUNT
-from distributed import Client, LocalCluster
+from distributed import Client
 from safetensors.torch import load_file, save_file
 
 from modlib import provenance, results
+from modlib.cluster import connect, wait
 from modlib.config import MILD_L2, AnalysisConfig, SettingConfig, TrainingConfig
 from modlib.store import Store
 from modlib.validation import check_choice
 from modlib.work import TABLES, run_setting
 
 N_SEEDS, N_UNTRAINED, UNTRAINED_AT_ONCE = 9, 100, 25
-POLL_SECONDS = 0.2
 CLOCKS = ("seconds", "cpu_seconds")
 Report = Callable[[int, int], None]
 
@@ -103,7 +99,7 @@ def sweep(
     # Again, should a sweep beside this one have removed what both had begun.
     while not failures and (pending := [s for s in settings if not store.is_done(s)]):
         pending = sorted(pending, key=_length, reverse=True)
-        with _client(min(n_workers or CPU_COUNT, len(pending)), scheduler) as client:
+        with connect(min(n_workers or CPU_COUNT, len(pending)), scheduler) as client:
             failures = _run(client, pending, settings, store, report)
     store.clean()
     if not failures:
@@ -119,27 +115,6 @@ def _length(setting: SettingConfig) -> tuple[bool, bool, float]:
     return is_trained, is_dropout, setting.strength if is_dropout else -setting.strength
 
 
-@contextmanager
-def _client(n_workers: int, scheduler: str | None) -> Iterator[Client]:
-    # With no more than one task at each worker, the last tasks are spread over all.
-    with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}):
-        if scheduler:
-            with Client(scheduler) as client:
-                yield client
-            return
-        with (
-            LocalCluster(
-                n_workers=n_workers,
-                threads_per_worker=1,
-                memory_limit=0,  # the kernels, which use the memory, are processes of their own
-                dashboard_address="127.0.0.1:0",  # any free port: two sweeps may run at once
-                silence_logs=logging.CRITICAL,
-            ) as cluster,
-            Client(cluster) as client,
-        ):
-            yield client
-
-
 def _run(
     client: Client,
     pending: Sequence[SettingConfig],
@@ -151,19 +126,8 @@ def _run(
         setting: client.submit(run_setting, setting, store, pure=False, priority=-place)
         for place, setting in enumerate(pending)
     }
-    while not all(future.done() for future in futures.values()):
-        _tell(settings, store, report)
-        time.sleep(POLL_SECONDS)
-    causes = {setting.name: _cause(future) for setting, future in futures.items()}
-    return {name: cause for name, cause in causes.items() if cause}
-
-
-def _cause(future: Any) -> str | None:
-    if future.status == "finished":
-        return future.result()
-    if future.status == "error":
-        return repr(future.exception())
-    return "its worker, or the scheduler, was lost"
+    causes = wait(futures, lambda: _tell(settings, store, report))
+    return {setting.name: cause for setting, cause in causes.items()}
 
 
 def _tell(settings: Sequence[SettingConfig], store: Store, report: Report | None) -> None:

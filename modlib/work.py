@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from dataclasses import asdict, fields
@@ -42,7 +43,9 @@ class LocalKernelManager(AsyncKernelManager):
         paths = [str(provenance.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         env = os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(paths)}
         env.pop("MPLBACKEND", None)  # figures go into the notebook
-        await super().start_kernel(env=env, **options)
+        # What a kernel says of its own end, when it is told to stop, is nothing to the sweep.
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        await super().start_kernel(env=env, **(options | silent))
 
     def cleanup_ipc_files(self) -> None:
         """Remove the sockets when the kernel has ended."""

@@ -1,0 +1,64 @@
+"""Dask, as far as this project needs it: workers, and waiting for what they do."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import dask
+from distributed import Client, LocalCluster
+
+POLL_SECONDS = 0.2
+
+Task = TypeVar("Task")
+
+
+@contextmanager
+def connect(n_workers: int, scheduler: str | None = None) -> Iterator[Client]:
+    """Give a client of a running scheduler, or of processes on this machine that end with it.
+
+    Parameters
+    ----------
+    n_workers
+        Processes here, each computing on one thread; of no account with a scheduler.
+    scheduler
+        Its address.
+    """
+    # With no more than one task at each worker, the last tasks are spread over all.
+    with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}):
+        if scheduler:
+            with Client(scheduler) as client:
+                yield client
+            return
+        with (
+            LocalCluster(
+                n_workers=n_workers,
+                threads_per_worker=1,
+                memory_limit=0,  # what uses the memory may be processes of their own: kernels
+                dashboard_address="127.0.0.1:0",  # any free port: two sweeps may run at once
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+
+
+def wait(futures: Mapping[Task, Any], poll: Callable[[], None]) -> dict[Task, str]:
+    """Wait for tasks that return None or why they failed; the cause for each that failed.
+
+    ``poll`` is called all the while.
+    """
+    while not all(future.done() for future in futures.values()):
+        poll()
+        time.sleep(POLL_SECONDS)
+    causes = {task: _cause(future) for task, future in futures.items()}
+    return {task: cause for task, cause in causes.items() if cause}
+
+
+def _cause(future: Any) -> str | None:
+    if future.status == "finished":
+        return future.result()
+    if future.status == "error":
+        return repr(future.exception())
+    return "its worker, or the scheduler, was lost"

@@ -1,0 +1,104 @@
+"""Tests of modlib.tables and modlib.examples: what is read is what the sweep has left."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from pandas.testing import assert_frame_equal
+
+from modlib import results
+from modlib.analysis import METHODS
+from modlib.data import load
+from modlib.examples import read_examples
+from modlib.similarity import pairwise_similarity
+from modlib.tables import agreement_matrix, by_setting, kept, read_results
+
+
+def test_every_table_knows_the_networks_of_its_rows(small_results):
+    read = read_results(small_results)
+    assert len(read.networks) == 7 * 3
+    for name, n_rows in {"layers": 2, "modules": 2 * 2 * 8, "agreement": 2 * 2 * 28}.items():
+        frame = getattr(read, name)
+        assert len(frame) == 21 * n_rows
+        plain = results.read(name, small_results / f"{name}.parquet").to_pandas()
+        assert_frame_equal(frame[plain.columns], plain)
+        names = frame["regularizer"] + "-" + frame["strength"].map("{:g}".format)
+        assert (names + "-" + frame["seed"].astype(str) == frame["network"]).all()
+    assert set(read.manifest["files"]) >= {"networks.parquet", "examples.safetensors"}
+
+
+def test_a_folder_without_a_sweep_is_refused_with_what_to_do(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"lacks manifest.json, networks.parquet.*sweep"):
+        read_results(tmp_path)
+
+
+def test_networks_that_learnt_too_little_are_left_out():
+    frame = pd.DataFrame({"kept": [True, False, True], "q": [1, 2, 3]})
+    assert kept(frame)["q"].tolist() == [1, 3]
+
+
+def test_mean_and_error_are_over_networks_not_over_rows():
+    # Network means: seed 0 has (1 + 3) / 2 = 2, seed 1 has 4. Mean 3, deviation sqrt(2), error 1.
+    frame = pd.DataFrame({
+        "regularizer": "l1", "strength": 0.1, "seed": [0, 0, 1, 1], "layer": [1, 2, 1, 2],
+        "q": [1.0, 3.0, 4.0, 4.0],
+    })  # fmt: skip
+    (row,) = by_setting(frame, "q").to_dict("records")
+    assert row == pytest.approx(
+        {"regularizer": "l1", "strength": 0.1, "mean": 3.0, "error": 1.0, "n": 2}
+    )
+    assert by_setting(frame, "q", ["layer"])["mean"].tolist() == [2.5, 3.5]
+
+
+def test_the_matrix_of_agreement_is_the_mean_of_the_table(small_results):
+    read = read_results(small_results)
+    inside = read.agreement[read.agreement["absolute"] == "inside"]
+    modules = read.modules[read.modules["absolute"] == "inside"]
+    matrix = agreement_matrix(inside, modules)
+    assert (matrix == matrix.T).all()
+    a, b = METHODS[1], METHODS[6]
+    rows = [
+        row["element"] for row in inside.to_dict("records")
+        if (row["measure_a"], row["normalized_a"], row["measure_b"], row["normalized_b"]) == a + b
+    ]  # fmt: skip
+    assert len(rows) == 21 * 2
+    assert matrix[1, 6] == pytest.approx(sum(rows) / len(rows))
+    again = modules[(modules["measure"] == a[0]) & (modules["normalized"] == a[1])]
+    assert matrix[1, 1] == pytest.approx(again["retest"].mean())
+    assert np.isnan(np.diagonal(agreement_matrix(inside))).all()
+
+
+def test_an_example_gives_the_similarities_that_were_stored_with_it(small_results):
+    examples, data = read_examples(small_results), load("digits")
+    assert len(examples.networks) == 7
+    model = examples.model("dropout-0.4-0")
+    assert model.widths == (64, 16, 12, 10)
+    for absolute in ("inside", "outside"):
+        stored = examples.similarity("dropout-0.4-0", 2, "loss_hessian", absolute=absolute)
+        measured = pairwise_similarity(
+            model, data.test_inputs, data.test_targets, 2, "loss_hessian", absolute
+        )
+        np.testing.assert_allclose(stored, measured, rtol=1e-5)
+    normalized = examples.similarity("dropout-0.4-0", 2, "loss_hessian", normalized=True)
+    assert normalized.max() <= 1
+    assert torch.is_tensor(examples.weights("dropout-0.4-0")["layers.0.bias"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("dropout-0.9-0", 1, "covariance"), r"network must be one of dropout-0.1-0.*0.9-0"),
+        (("dropout-0.4-0", 3, "covariance"), r"must name a stored matrix. Got 3, 'covariance'"),
+    ],
+)
+def test_what_is_not_stored_is_refused(small_results, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        read_examples(small_results).similarity(*arguments)
+
+
+def test_missing_and_damaged_examples_are_refused_by_name(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"examples.safetensors must hold example networks"):
+        read_examples(tmp_path)
+    (tmp_path / "examples.safetensors").write_bytes(b"0123456789")
+    with pytest.raises(ValueError, match=r"examples.safetensors must be a safetensors file"):
+        read_examples(tmp_path)
