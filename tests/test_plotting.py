@@ -219,3 +219,39 @@ def test_runs_without_dropped_networks_have_no_crosses(ax):
     )
     assert not [line for line in ax.lines if line.get_marker() == "x"]
     assert ax.get_xscale() == "linear"
+
+
+# -------------------------------------------------------------------------------- against strength
+
+
+@pytest.mark.parametrize(
+    ("regularizer", "scale"), [("l2", "log"), ("l1", "log"), ("dropout", "linear")]
+)
+def test_a_mean_is_drawn_with_its_error_on_the_scale_of_its_regularizer(ax, regularizer, scale):
+    strength, mean, error = np.array([0.1, 0.2, 0.4]), np.array([1.0, 2.0, 3.0]), np.full(3, 0.5)
+    style = plotting.method_style("loss_hessian", True)
+    plotting.draw_against_strength(ax, strength, mean, error, regularizer=regularizer, **style)
+    (line,), (shade,) = ax.lines, ax.collections
+    np.testing.assert_array_equal(line.get_xydata(), np.column_stack([strength, mean]))
+    assert (line.get_color(), line.get_linestyle()) == (plotting.COLORS["loss_hessian"], "--")
+    assert colors.same_color(shade.get_facecolor()[0][:3], line.get_color())
+    assert shade.get_datalim(ax.transData).intervaly.tolist() == [0.5, 3.5]
+    assert ax.get_xscale() == scale
+    assert ax.get_xlabel() == plotting.REGULARIZER_NAMES[regularizer]
+
+
+def test_bands_lie_one_two_and_three_deviations_around_the_centre(ax):
+    plotting.draw_bands(ax, 5.0, 2.0)
+    heights = [(patch.get_y(), patch.get_y() + patch.get_height()) for patch in ax.patches]
+    assert sorted(heights) == [(-1, 11), (1, 9), (3, 7)]
+    assert ax.lines[0].get_ydata() == [5.0, 5.0]
+
+
+def test_a_change_of_agreement_is_drawn_with_its_sign_on_even_colours(ax):
+    change = np.array([[0.0, 0.25, -0.4, 0.1], [0.25, 0.0, 0.1, 0.1]] * 2)
+    image = plotting.draw_agreement_change(ax, change, ["a", "b", "c", "d"])
+    assert image.get_clim() == (-0.5, 0.5)
+    written = {text.get_position(): text.get_text() for text in ax.texts}
+    assert written[1, 0] == "+0.25"
+    assert written[2, 0] == "-0.40"
+    assert [line.get_ydata()[0] for line in ax.lines[:1]] == [1.5]  # between the families
