@@ -1,6 +1,7 @@
 """Certificates of a sweep: the right layers, bounds that hold, and nothing done twice."""
 
 import json
+import shutil
 from itertools import product
 
 import pytest
@@ -29,9 +30,11 @@ def test_seed_0_of_every_setting_and_three_untrained_networks_are_certified():
 
 
 @pytest.fixture(scope="module")
-def certified(small_results):
-    assert certify_sweep(small.settings(), small_results, time_limit=20, n_workers=2) == {}
-    return small_results
+def certified(small_results, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certified") / "results"
+    shutil.copytree(small_results, folder)
+    assert certify_sweep(small.settings(), folder, time_limit=20, n_workers=2) == {}
+    return folder
 
 
 def test_each_matrix_has_bounds_that_hold_and_labels_that_reach_the_lower(certified):
