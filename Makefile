@@ -59,6 +59,10 @@ bench: venv ## measure speed and memory, into results/benchmarks.json
 sweep: venv ## train and analyse all networks of the paper; may be interrupted, and goes on
 	$(BIN)/python -m modlib sweep --preset paper
 
+.PHONY: certify
+certify: venv ## prove how close to the optimum the modules of the examples are; after make sweep
+	$(BIN)/python -m modlib certify --preset paper
+
 .PHONY: serve
 serve: ## show the built book on this machine, at port 8000
 	@test -f $(HTML)/index.html || { echo "Nothing is built yet: run make book" >&2; exit 1; }
