@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import dask
 from distributed import Client, LocalCluster
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5
 
 Task = TypeVar("Task")
 
