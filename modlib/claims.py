@@ -1,7 +1,7 @@
 """The claims of the paper, where the numbers that decide them must lie, and the verdicts."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import inf, nan
@@ -228,8 +228,13 @@ HYPOTHESES = {1: "claim-01", 2: "claim-05", 3: "claim-06", 4: "claim-09"}
 # ------------------------------------------------------------------------------------ the ledger
 
 
-def judge(results: Results, seed: int = 0, n_draws: int = N_DRAWS) -> pd.DataFrame:
-    """Compute every part of every claim in every reading.
+def judge(
+    results: Results,
+    seed: int = 0,
+    n_draws: int = N_DRAWS,
+    claims: Mapping[str, Claim] = CLAIMS,
+) -> pd.DataFrame:
+    """Compute every part of claims in every reading.
 
     Parameters
     ----------
@@ -237,6 +242,8 @@ def judge(results: Results, seed: int = 0, n_draws: int = N_DRAWS) -> pd.DataFra
         The tables of a sweep.
     seed, n_draws
         Of the bootstrap over seeds.
+    claims
+        All, or some of them.
 
     Returns
     -------
@@ -248,7 +255,7 @@ def judge(results: Results, seed: int = 0, n_draws: int = N_DRAWS) -> pd.DataFra
     rows = []
     for absolute, search in READINGS:
         reading = Reading(results, absolute, search, seed, n_draws)
-        for name, claim in CLAIMS.items():
+        for name, claim in claims.items():
             place = {"claim": name, "convention": absolute, "search": search}
             rows += [place | row for row in _judge(claim, reading)]
     return pd.DataFrame(sorted(rows, key=lambda row: row["claim"]))
@@ -258,7 +265,7 @@ def _judge(claim: Claim, reading: Reading) -> list[dict[str, Any]]:
     lacks = ""
     try:
         if reading.search not in claim.searches:
-            raise Lacking("a meaning for the best assignments")
+            raise Lacking("a reading with the best assignments")
         n_seeds = reading.n_seeds(untrained=claim.untrained)
         numbers = claim.rule(reading)
         found = [(float(draws[0]), *interval(draws[1:], n_seeds)) for draws in numbers]

@@ -1,6 +1,6 @@
 """The numbers behind the claims, in one reading of the results, for every draw of seeds."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import combinations, product
 
@@ -110,22 +110,22 @@ class Reading:
     @cached_property
     def q(self) -> np.ndarray:
         """Modularity: ``[networks, layers, methods]``."""
-        return self._of_methods("q" if self.search == "paper" else "q_best")
+        return self.of_modules("q" if self.search == "paper" else "q_best")
 
     @cached_property
     def n_clusters(self) -> np.ndarray:
         """Effective number of clusters: ``[networks, layers, methods]``."""
         if self.search == "paper":
-            return self._of_methods("n_clusters")
-        if self._modules["labels_best"].isna().any():
-            raise Lacking("the best assignments")
-        counts = self._modules["labels_best"].map(effective_clusters)
-        return self._of_methods("n_clusters", self._modules.assign(n_clusters=counts))
+            return self.of_modules("n_clusters")
+        labels = self._modules["labels_best"]
+        if labels.isna().any():
+            raise Lacking("the best assignments of every network")
+        return self._shaped(labels.map(effective_clusters), len(METHODS))
 
     @cached_property
     def ceiling(self) -> np.ndarray:
         """Agreement of two runs of the search: ``[networks, layers, methods]``."""
-        retest = self._of_methods("retest")
+        retest = self.of_modules("retest")
         return retest if self.search == "paper" else np.ones_like(retest)
 
     @cached_property
@@ -149,36 +149,38 @@ class Reading:
         return ranks
 
     def of_modules(self, column: str) -> np.ndarray:
-        """Any other column of the table of modules: ``[networks, layers, methods]``."""
-        return self._of_methods(column)
+        """Any column of numbers of the table of modules: ``[networks, layers, methods]``."""
+        return self._shaped(self._modules[column], len(METHODS))
+
+    def _of_pairs(self, column: str) -> np.ndarray:
+        return self._shaped(self._agreement[column], len(PAIRS))
 
     @cached_property
     def _modules(self) -> pd.DataFrame:
-        modules = kept(self._results.modules)
-        return modules[modules["absolute"] == self.absolute]
+        return self._ordered(self._results.modules, ["measure", "normalized"], METHODS)
 
-    def _of_methods(self, column: str, modules: pd.DataFrame | None = None) -> np.ndarray:
-        frame = self._modules if modules is None else modules
-        return self._wide(frame, column, ["measure", "normalized"], METHODS)
-
-    def _of_pairs(self, column: str) -> np.ndarray:
-        agreement = kept(self._results.agreement)
+    @cached_property
+    def _agreement(self) -> pd.DataFrame:
         keys = ["measure_a", "normalized_a", "measure_b", "normalized_b"]
-        return self._wide(
-            agreement[agreement["absolute"] == self.absolute], column, keys,
-            [(*a, *b) for a, b in PAIRS],
-        )  # fmt: skip
+        return self._ordered(self._results.agreement, keys, [(*a, *b) for a, b in PAIRS])
 
-    def _wide(
-        self, frame: pd.DataFrame, column: str, keys: list[str], order: Sequence[tuple[Hashable]]
-    ) -> np.ndarray:
-        layers = sorted(frame["layer"].unique())
-        columns = [(layer, *key) for layer in layers for key in order]
-        wide = frame.set_index(["network", "layer", *keys])[column].unstack(["layer", *keys])
-        values = wide.reindex(index=self.networks["network"], columns=columns).to_numpy(float)
-        if not values.size or np.isnan(values).any():
-            raise Lacking(f"{column} of every network with absolute values {self.absolute}")
-        return values.reshape(len(values), len(layers), len(order))
+    def _ordered(
+        self, frame: pd.DataFrame, keys: list[str], order: Sequence[tuple[str | bool, ...]]
+    ) -> pd.DataFrame:
+        """Rows of the convention by network, then layer, then in the order given; none left out."""
+        frame = frame[frame["absolute"] == self.absolute]
+        places = product(self.networks["network"], sorted(frame["layer"].unique()), order)
+        rows = [(network, layer, *key) for network, layer, key in places]
+        names = ["network", "layer", *keys]
+        if not rows:
+            raise Lacking(f"networks with absolute values {self.absolute} the mean")
+        return frame.set_index(names).reindex(pd.MultiIndex.from_tuples(rows, names=names))
+
+    def _shaped(self, column: pd.Series, n_last: int) -> np.ndarray:
+        values = column.to_numpy(float)
+        if np.isnan(values).any():
+            raise Lacking(f"{column.name} of every network")
+        return values.reshape(len(self.networks), -1, n_last)
 
 
 def _settings(every: pd.DataFrame, remaining: pd.DataFrame) -> dict[tuple[str, float], np.ndarray]:
