@@ -75,3 +75,37 @@ def interval(draws: Any, n_units: int, level: float = 0.95) -> tuple[float, floa
     tail = stats.norm.cdf(-t * sqrt(n_units / (n_units - 1)))
     low, high = np.quantile(draws, [tail, 1 - tail], method="closest_observation")
     return float(low), float(high)
+
+
+def mean_draws(values: Any, units: Any, n_draws: int = 4000, seed: int = 0) -> np.ndarray:
+    """Draw units with all their observations, and average what was drawn.
+
+    Parameters
+    ----------
+    values
+        Shape ``[observations, ...]``.
+    units
+        Which unit each observation belongs to, such as the seed of its network, shape
+        ``[observations]``.
+    n_draws, seed
+        As for :func:`draw_counts`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float64 of shape ``[1 + draws, ...]``, the mean of all observations first.
+
+    Raises
+    ------
+    ValueError
+        If there is not one unit for each observation, or none at all.
+    """
+    values, units = np.asarray(values, float), np.asarray(units)
+    if units.ndim != 1 or not len(units) or len(values) != len(units):
+        raise ValueError(
+            "units must name one unit for each of one or more observations. "
+            f"Got shape {units.shape} for values of shape {values.shape}."
+        )
+    names, unit = np.unique(units, return_inverse=True)
+    weights = draw_counts(len(names), n_draws, seed)[:, unit]
+    return np.tensordot(weights / weights.sum(axis=1, keepdims=True), values, axes=1)

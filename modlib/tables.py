@@ -99,6 +99,12 @@ def kept(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["kept"]]
 
 
+def comparable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out settings, too, of which half or fewer networks are kept: they make no curve."""
+    share = frame.groupby(["regularizer", "strength"])["kept"].transform("mean")
+    return kept(frame[share > 0.5])
+
+
 def agreement_matrix(
     agreement: pd.DataFrame, modules: pd.DataFrame | None = None, column: str = "element"
 ) -> np.ndarray:

@@ -11,7 +11,7 @@ from modlib.analysis import METHODS
 from modlib.data import load
 from modlib.examples import read_examples
 from modlib.similarity import pairwise_similarity
-from modlib.tables import agreement_matrix, by_setting, kept, read_results
+from modlib.tables import agreement_matrix, by_setting, comparable, kept, read_results
 
 
 def test_every_table_knows_the_networks_of_its_rows(small_results):
@@ -102,3 +102,15 @@ def test_missing_and_damaged_examples_are_refused_by_name(tmp_path):
     (tmp_path / "examples.safetensors").write_bytes(b"0123456789")
     with pytest.raises(ValueError, match=r"examples.safetensors must be a safetensors file"):
         read_examples(tmp_path)
+
+
+def test_settings_that_lost_half_their_networks_are_not_comparable():
+    # Of setting 1 two networks of three are kept, of setting 2 one of two, of setting 3 none.
+    frame = pd.DataFrame(
+        {
+            "regularizer": "l2",
+            "strength": [1, 1, 1, 2, 2, 3],
+            "kept": [True, False, True, True, False, False],
+        }
+    )
+    assert comparable(frame).index.tolist() == [0, 2]
