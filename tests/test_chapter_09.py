@@ -1,0 +1,90 @@
+"""Chapter 09: what is proven, what is missed, and what the page says without certificates."""
+
+import shutil
+
+import papermill
+import pytest
+from chapters import glued, n_figures, run, texts
+
+from modlib import results
+from modlib.analysis import METHODS
+from modlib.examples import read_examples
+from modlib.optimality import certify
+from modlib.tables import read_results
+
+CHAPTER = "09-optimality"
+NETWORKS = ("dropout-0.1-0", "l2-0.001-0")
+MADE_BY = {"config_hash": "none", "code_hash": "none", "version": "none"}
+
+
+def certificates(folder):
+    examples = read_examples(folder)
+    for network in NETWORKS:
+        for layer in (1, 2):
+            for measure, normalized in METHODS:
+                matrix = examples.similarity(network, layer, measure, normalized=normalized)
+                found = certify(matrix, time_limit=20)
+                yield MADE_BY | {
+                    "network": network,
+                    "layer": layer,
+                    "measure": measure,
+                    "normalized": normalized,
+                    "lower": found.lower,
+                    "upper": found.upper,
+                    "optimal": bool(found.optimal),
+                    "seconds": found.seconds,
+                    "labels": found.labels.tolist(),
+                }
+
+
+@pytest.fixture(scope="module")
+def certified(small_results, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certified") / "results"
+    shutil.copytree(small_results, folder, ignore=shutil.ignore_patterns("raw"))
+    table = results.from_rows("certificates", list(certificates(folder)))
+    results.write("certificates", table, folder / "certificates.parquet")
+    return folder
+
+
+def test_certificates_are_counted_and_compared(certified, tmp_path):
+    notebook = run(CHAPTER, tmp_path, results=str(certified))
+    numbers = glued(notebook)
+    table = read_results(certified).certificates
+    assert numbers["n-assignments"] == 4140  # the eighth Bell number
+    assert numbers["n-certified"] == len(table) == 2 * 2 * 8
+    assert numbers["n-proven"] == table["optimal"].sum() > 0
+    assert numbers["n-sample"] == numbers["n-proven"]
+    assert numbers["paper-is-optimal"] <= numbers["best-is-optimal"] <= 100
+    assert numbers["paper-deficit-proven"] >= 0
+    assert n_figures(notebook) == 4
+    assert "Nothing is proven here" not in texts(notebook)
+
+
+def test_deficits_are_those_of_the_table(certified, tmp_path):
+    numbers = glued(run(CHAPTER, tmp_path, results=str(certified)))
+    modules = read_results(certified).modules.query("kept and absolute == 'inside'")
+    missing = modules["q_best"] - modules["q"]
+    assert numbers["deficit-q"] == pytest.approx(missing.mean())
+    assert numbers["largest-deficit"] == pytest.approx(missing.max())
+    assert numbers["missed-q"] == pytest.approx(100 * (missing > 1e-6).mean())
+    assert numbers["deficit-q_spectral"] > numbers["deficit-q"]
+
+
+@pytest.mark.parametrize("absolute", ["inside", "outside"])
+def test_page_without_certificates_says_so(small_results, tmp_path, absolute):
+    notebook = run(CHAPTER, tmp_path, results=str(small_results), absolute=absolute, layer=1)
+    numbers = glued(notebook)
+    assert "Nothing is proven here" in texts(notebook)
+    assert numbers["n-proven"] == 0
+    assert 0 < numbers["element-between"] < numbers["ceiling-between"] <= 1
+    assert n_figures(notebook) == 4
+
+
+def test_results_without_best_assignments_are_refused(small_results, tmp_path):
+    folder = tmp_path / "results"
+    shutil.copytree(small_results, folder, ignore=shutil.ignore_patterns("raw"))
+    table = results.read("modules", folder / "modules.parquet")
+    rows = [row | {"q_best": None, "labels_best": None} for row in table.to_pylist()]
+    results.write("modules", results.from_rows("modules", rows), folder / "modules.parquet")
+    with pytest.raises(papermill.PapermillExecutionError, match="must hold the best assignments"):
+        run(CHAPTER, tmp_path, results=str(folder))
