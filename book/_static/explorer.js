@@ -153,7 +153,7 @@
     const id = `explorer-${SIDES[side]}${field}`;
     if (!RADIOS.includes(field)) {
       const select = make("select", { id, name: field });
-      return make("div", { class: "choice" }, make("label", { for: id }, LABELS[field]), select);
+      return make("div", { class: `choice ${field}` }, make("label", { for: id }, LABELS[field]), select);
     }
     const radios = valuesOf(index, field, {}).map((value) => make("label", {},
       make("input", { type: "radio", name: field, value, id: `${id}-${value}` }),
