@@ -212,6 +212,31 @@ def draw_agreement_change(ax: Axes, change: np.ndarray, names: Sequence[str]) ->
     return image
 
 
+def draw_agreement_map(
+    ax: Axes, matrix: np.ndarray, low: float = 0.0, high: float = 1.0, *, change: bool = False
+) -> AxesImage:
+    """Draw agreements small and without numbers, for figures that hold many of them.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    matrix
+        Shape ``[methods, methods]``; the first half of the methods is upstream.
+    low, high
+        Where colours end.
+    change
+        Whether these are differences, coloured as by :func:`draw_agreement_change`.
+    """
+    image = ax.imshow(matrix, cmap="RdBu_r" if change else "viridis", vmin=low, vmax=high)
+    middle, color = len(matrix) / 2 - 0.5, "black" if change else "white"
+    ax.axhline(middle, color=color, linewidth=0.8)
+    ax.axvline(middle, color=color, linewidth=0.8)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    return image
+
+
 def _frame_methods(ax: Axes, n_methods: int, names: Sequence[str], color: str) -> None:
     ax.axhline(n_methods / 2 - 0.5, color=color, linewidth=2)
     ax.axvline(n_methods / 2 - 0.5, color=color, linewidth=2)

@@ -108,6 +108,17 @@ def test_agreement_is_written_into_its_cell_with_two_digits(ax):
     assert image.get_clim() == (0, 1)
 
 
+def test_a_small_map_has_colours_and_a_cross_but_no_numbers(ax):
+    values = np.array([[1.0, -0.25], [-0.25, 1.0]])
+    image = plotting.draw_agreement_map(ax, values, -0.5, 0.5, change=True)
+    np.testing.assert_array_equal(image.get_array(), values)
+    assert image.get_clim() == (-0.5, 0.5)
+    assert [list(line.get_xdata()) for line in ax.lines[1:]] == [[0.5, 0.5]]
+    assert list(ax.lines[0].get_ydata()) == [0.5, 0.5]
+    assert not ax.texts
+    assert not len(ax.get_xticks())
+
+
 def relative_luminance(color):
     """As the WCAG define it."""
     channels = np.array(colors.to_rgb(color))
