@@ -19,6 +19,9 @@ def some_lost(small_results, tmp_path_factory):
     lost = strongest & (networks["regularizer"] == "l2")
     lost |= strongest & (networks["regularizer"] == "l1") & (networks["seed"] == 1)
     networks.loc[lost, ["kept", "test_accuracy", "test_loss"]] = False, 0.1, 2.5
+    networks.loc[lost & (networks["regularizer"] == "l1"), "test_loss"] = (
+        1.5  # better than guessing
+    )
     rows = networks.to_dict("records")
     results.write("networks", results.from_rows("networks", rows), folder / "networks.parquet")
     return folder
@@ -33,8 +36,9 @@ def test_setup_counts_networks_and_tells_of_those_that_were_dropped(tmp_path, so
         1,
         1,
     )
-    assert np.isclose(numbers["dropped-accuracy"], 10)
-    assert np.isclose(numbers["dropped-loss"], 2.5)
+    assert (numbers["n-guessing"], numbers["n-between"]) == (3, 1)
+    assert np.isclose(numbers["guessing-loss"], 2.5)
+    assert np.isclose(numbers["guessing-accuracy"], 10)
     # The setting that was lost takes no part, and the one that was torn keeps the majority.
     assert numbers["accuracy-l2-strongest"] == numbers["accuracy-l2-weakest"]
     assert numbers["accuracy-l1-strongest"] < numbers["accuracy-l1-weakest"]
