@@ -51,6 +51,10 @@ test: venv ## run the tests
 test-faults: venv ## kill and starve the processes of small sweeps; takes many minutes
 	$(BIN)/python -m pytest -m faults
 
+.PHONY: test-site
+test-site: venv ## read the built book in a real browser, Debian's chromium; after make book
+	$(BIN)/python -m pytest tests/site
+
 .PHONY: bench
 bench: venv ## measure speed and memory, into results/benchmarks.json
 	PYTHONPATH=.:tests $(BIN)/python -m benchmarks $(TABLES)
