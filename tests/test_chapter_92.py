@@ -1,0 +1,47 @@
+"""The page on reproducing quotes the manifest it is given, and notices files that do not fit it."""
+
+import json
+
+import papermill
+import pytest
+from chapters import glued, n_figures, run, texts
+
+from modlib.provenance import file_hash
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A folder of results of three networks, as far as this page reads it."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "networks.parquet").write_text("a table")
+    stages = {"data": 2.0, "training": 7200.0}
+    setting = {"setting": {"seeds": [0, 1, 2]}, "seconds": {"wall": 9000.0}}
+    manifest = {
+        "machines": [{"processor": "An abacus", "cores": 2, "system": "Any"}],
+        "versions": [{"torch": "9.9"}],
+        "seconds": stages,
+        "cpu_seconds": {"data": 0.0, "training": 1800.0},
+        "files": {"networks.parquet": file_hash(folder / "networks.parquet")},
+        "settings": {"one": setting},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_times_and_checksums_come_from_the_manifest(results, tmp_path):
+    notebook = run("92-reproduce", tmp_path, results=str(results))
+    assert glued(notebook) == {
+        "reproduce-networks": 3, "reproduce-settings": 1, "reproduce-hours": 2.5,
+        "reproduce-cpu-hours": 0.5, "reproduce-data-seconds": 2.0,
+    }  # fmt: skip
+    assert file_hash(results / "networks.parquet")[:16] in texts(notebook)
+    assert "An abacus, 2 cores" in texts(notebook)
+    assert "without certificates" in texts(notebook)
+    assert n_figures(notebook) == 1
+
+
+def test_a_file_that_is_not_what_the_manifest_says_is_noticed(results, tmp_path):
+    (results / "networks.parquet").write_text("another table")
+    with pytest.raises(papermill.PapermillExecutionError, match=r"networks\.parquet"):
+        run("92-reproduce", tmp_path, results=str(results))
