@@ -5,9 +5,10 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import clustering, machine, networks, optimality, similarity
+from benchmarks import clustering, machine, networks, optimality, similarity, training
 
 TABLES = {
+    "training": training.against_plain_loops,
     "similarity": similarity.against_autograd,
     "similarity_inputs": similarity.growth_with_inputs,
     "similarity_units": similarity.growth_with_units,

@@ -1,10 +1,13 @@
 """How long a call takes, and how much memory it needs."""
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+
+import torch
 
 
 def seconds(call: Callable[[], Any], repeats: int = 3) -> float:
@@ -25,6 +28,17 @@ def _once(call: Callable[[], Any]) -> float:
     start = perf_counter()
     call()
     return perf_counter() - start
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let PyTorch compute on one thread for a while, as each worker of the sweep does."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def peak_mebibytes(prepare: Callable[[], Callable[[], Any]]) -> float:

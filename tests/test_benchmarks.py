@@ -8,12 +8,17 @@ from time import sleep
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as program  # noqa: E402
-from benchmarks import clustering, networks, similarity, stopwatch  # noqa: E402
+from benchmarks import clustering, networks, similarity, stopwatch, training  # noqa: E402
+from modlib.config import TrainingConfig  # noqa: E402
+from modlib.models import MLP  # noqa: E402
+from modlib.similarity import similarity_matrices  # noqa: E402
 
 
 def allocate(n_mebibytes: int):
@@ -30,27 +35,99 @@ def test_peak_memory_is_that_of_the_call_alone():
     assert 280 < stopwatch.peak_mebibytes(partial(allocate, 300)) < 330
 
 
-def test_samples_repeat_the_test_set_as_often_as_needed(monkeypatch):
+@pytest.fixture
+def digits(monkeypatch):
+    """Small images instead of MNIST."""
     monkeypatch.setenv("MODLIB_DATA", "/dev/null/none")
     networks.data.cache_clear()
+    yield
+    networks.data.cache_clear()
+
+
+@pytest.mark.usefixtures("digits")
+def test_samples_repeat_the_test_set_as_often_as_needed():
     n_test = len(networks.data().test_inputs)
     inputs, targets = networks.samples(n_test + 5)
     assert len(inputs) == len(targets) == n_test + 5
     assert (inputs[n_test:] == inputs[:5]).all()
-    networks.data.cache_clear()
 
 
+# The forward mode of torch.func, of which its hessian is made, loads what PyTorch deprecates.
+forward_mode = pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")
+
+
+@forward_mode
+@pytest.mark.usefixtures("digits")
 def test_all_ways_to_compute_similarity_run_on_the_same_network(monkeypatch):
-    monkeypatch.setenv("MODLIB_DATA", "/dev/null/none")
-    networks.data.cache_clear()
     monkeypatch.setattr(networks, "EPOCHS", 1)
     monkeypatch.setattr(similarity, "N_INPUTS", 8)
+    monkeypatch.setattr(similarity, "N_FUNC", 4)
     monkeypatch.setattr(similarity, "N_LOOP", 2)
     monkeypatch.setattr(similarity, "peak_mebibytes", lambda prepare: prepare()())
     rows = similarity.against_autograd()
-    assert [row["inputs"] for row in rows] == [8, 8, 2]
+    assert [row["inputs"] for row in rows] == [8, 8, 4, 2]
     assert rows[0]["ratio"] == 1
-    networks.data.cache_clear()
+
+
+@forward_mode
+@pytest.mark.usefixtures("digits")
+def test_plain_torch_func_computes_what_the_library_computes(monkeypatch):
+    monkeypatch.setattr(similarity, "CHUNK", 3)  # the last of seven samples is on its own
+    model, samples = MLP((64, 9, 8, 10)), networks.samples(7)
+    plain = similarity.with_torch_func(model, *samples)
+    ours = similarity_matrices(model, *samples, absolutes=["inside"])
+    assert len(plain) == len(ours) == 8
+    for layer, measure in plain:
+        expected = ours[layer, measure, "inside"]
+        np.testing.assert_allclose(plain[layer, measure], expected, rtol=1e-4, atol=1e-7)
+
+
+def test_products_of_an_epoch_by_hand():
+    # 3 -> 2 -> 2 units: 2 * (6 + 4) for the outputs, as many for the gradients of the weights,
+    # 2 * 4 for that of the hidden units; five samples.
+    assert training.epoch_gigaflop((3, 2, 2), 5) == pytest.approx(5 * 48 / 1e9)
+    # The paper's architecture, 54,000 images.
+    assert training.epoch_gigaflop((784, 64, 64, 10), 54_000) == pytest.approx(12.4, abs=0.05)
+
+
+@pytest.mark.usefixtures("digits")
+def test_all_ways_to_train_are_timed_for_each_dropout(monkeypatch):
+    monkeypatch.setattr(training, "N_NETWORKS", 2)
+    rows = training.against_plain_loops()
+    assert [row["dropout"] for row in rows] == [0, 0, 0, 0.5, 0.5, 0.5]
+    assert [row["ratio"] for row in rows[::3]] == [1, 1]
+    assert all(0 < row["share"] < 1 for row in rows)
+
+
+@pytest.mark.usefixtures("digits")
+def test_a_plain_loop_learns():
+    learner = training.Learner(TrainingConfig(learning_rate=0.01))
+    batch = networks.data().train_inputs[:200], networks.data().train_targets[:200]
+    before = functional.cross_entropy(learner.model(batch[0]), batch[1])
+    learner.learn([batch] * 20)
+    after = functional.cross_entropy(learner.model(batch[0]), batch[1])
+    assert after < before / 2
+
+
+@pytest.mark.usefixtures("digits")
+def test_the_loader_is_timed_for_a_part_of_the_epoch_and_scaled(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        training.Learner, "learn", lambda _, batches: seen.append(len(list(batches)))
+    )
+    monkeypatch.setattr(training, "seconds_once", lambda call: call() or 1.0)
+    config = TrainingConfig(batch_size=10)
+    n_batches = -(-training.n_samples(config) // 10)
+    n_timed = -(-n_batches // training.PART)
+    assert training.with_loader(config) == pytest.approx(n_batches / n_timed)
+    assert seen == [1, n_timed]
+
+
+def test_one_thread_for_a_while():
+    before = torch.get_num_threads()
+    with stopwatch.one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
 
 
 def test_leiden_finds_what_is_plain_to_see():
