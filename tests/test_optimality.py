@@ -73,6 +73,15 @@ def test_karate_club():
     assert certificate.optimal
 
 
+@pytest.mark.parametrize("name", ["Zachary", "Krackhardt_Kite", "Petersen", "Frucht"])
+def test_exact_against_the_integer_program_of_igraph(name):
+    graph = pytest.importorskip("igraph").Graph.Famous(name)
+    optimum = graph.community_optimal_modularity().modularity
+    certificate = certify(np.array(graph.get_adjacency().data))
+    assert certificate.lower == pytest.approx(optimum, abs=1e-9)
+    assert certificate.optimal
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_planted_cliques_by_falling_size(seed):
     # Cliques of 6, 5 and 3 units have 30 + 20 + 6 = 56 links to and fro: Q is one less the
