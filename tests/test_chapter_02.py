@@ -19,6 +19,8 @@ def test_related_work_runs_on_other_results_parts_and_convention(tmp_path, small
     agreements = [value for name, value in numbers.items() if name.startswith("agreement-")]
     assert len(agreements) == 16
     assert all(-1 < value <= 1 for value in agreements)
+    preference = numbers["agreement-incoming-upstream"] - numbers["agreement-incoming-downstream"]
+    assert numbers["prefer-incoming"] == pytest.approx(preference)
     # In the last hidden layer, outgoing weights are what output sensitivity compares.
     assert numbers["agreement-outgoing-downstream"] > numbers["agreement-outgoing-upstream"]
     assert 0 < numbers["alignment-single"] < numbers["alignment-half"] < 1
