@@ -1,0 +1,51 @@
+"""The chapter on regularisation, on a small sweep and in the convention of the released code."""
+
+import papermill
+import pytest
+from chapters import glued, n_figures, run, texts
+
+from modlib.tables import read_results
+
+
+@pytest.fixture(scope="module")
+def chapter(small_results, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("chapter")
+    notebook = run(
+        "06-regularization", folder, results=str(small_results), absolute="outside", layer=2,
+        n_draws=1, headline=str(folder / "headline.svg"),
+    )  # fmt: skip
+    return notebook, folder
+
+
+def test_numbers_are_those_of_the_tables(chapter, small_results):
+    numbers = glued(chapter[0])
+    modules = read_results(small_results).modules.query("absolute == 'outside' and kept")
+    for kind in ("dropout", "l2", "l1"):
+        means = modules[modules["regularizer"] == kind].groupby("strength")["q"].mean()
+        assert numbers[f"rise-{kind}-all-methods"] == pytest.approx(means.max() - means.iloc[0])
+        low, high = (numbers[f"rise-{kind}-all-methods-{end}"] for end in ("low", "high"))
+        assert low <= numbers[f"rise-{kind}-all-methods"] <= high
+    clusters = modules[modules["regularizer"] == "dropout"].groupby("strength")["n_clusters"].mean()
+    assert numbers["clusters-weakest"] == pytest.approx(clusters[0.1])
+
+
+def test_every_figure_is_drawn_and_says_which_run_made_it(chapter):
+    assert n_figures(chapter[0]) == 10
+    assert texts(chapter[0]).count("Drawn from 21 networks of the sweep") == 10
+
+
+def test_the_headline_figure_is_saved_where_it_is_wanted(chapter):
+    _, folder = chapter
+    assert "</svg>" in (folder / "headline.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"absolute": "beside"}, "absolute must be one of 'inside', 'outside'. Got 'beside'"),
+        ({"layer": 3}, "layer must be a hidden layer, 1 or 2. Got 3"),
+    ],
+)
+def test_absurd_parameters_are_refused(small_results, tmp_path, parameters, message):
+    with pytest.raises(papermill.PapermillExecutionError, match=message):
+        run("06-regularization", tmp_path, results=str(small_results), **parameters)
