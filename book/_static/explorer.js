@@ -314,14 +314,11 @@
     async show(choice) {
       this.choice = choice;
       syncControls(this.form, this.index, choice);
-      let data;
-      try {
-        data = await load(settingOf(this.index, choice).name);
-      } catch (error) {
-        if (this.choice === choice) this.fail(error);
-        return undefined;
-      }
-      return this.choice === choice ? this.draw(data[choice.seed], choice) : undefined;
+      this.element.setAttribute("aria-busy", "true");
+      const data = await load(settingOf(this.index, choice).name).catch((error) => error);
+      if (this.choice !== choice) return undefined;
+      this.element.setAttribute("aria-busy", "false");
+      return data instanceof Error ? this.fail(data) : this.draw(data[choice.seed], choice);
     }
 
     fail(error) {

@@ -1,0 +1,139 @@
+"""Every page of the book in a real browser: each is opened once, and several things are seen."""
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+PHONE = {"width": 360, "height": 740}
+# Sphinx's own buttons in the list of modules are pictures of a sign; their text is that sign.
+PICTURES = """() => [...document.querySelectorAll("img, canvas, .cell_output svg")]
+  .filter((picture) => !picture.closest("[aria-hidden=true], [role=presentation], .toggler"))
+  .map((picture) => [picture.getAttribute("alt") ?? picture.getAttribute("aria-label") ?? "",
+                     picture.currentSrc || picture.outerHTML.slice(0, 80)])"""
+# Prose alone: code, signatures and mathematics may hold what would be a fault elsewhere.
+PROSE = """() => {
+  const article = document.querySelector("article, main").cloneNode(true);
+  for (const part of article.querySelectorAll("pre, code, dt.sig, mjx-container, .math"))
+    part.remove();
+  return article.textContent;
+}"""
+TOO_WIDE = """() => {
+  const room = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= room) return [];
+  return [...document.body.querySelectorAll("*")]
+    .filter((element) => element.getBoundingClientRect().right > room + 1)
+    .map((element) => element.outerHTML.slice(0, 120)).slice(0, 5);
+}"""
+STILL = "*, *::before, *::after { transition: none !important; animation: none !important; }"
+
+
+@dataclass
+class Visit:
+    """What was seen of a page."""
+
+    log: object
+    pictures: list[tuple[str, str]]
+    prose: str
+    axe: dict[str, list[str]] = field(default_factory=dict)
+    too_wide: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def visit(open_page, address):
+    @cache
+    def visit(name: str) -> Visit:
+        page, log = open_page(f"{address}/{name}")
+        page.add_style_tag(content=STILL)
+        seen = Visit(log, page.evaluate(PICTURES), page.evaluate(PROSE))
+        seen.axe["light"] = violations(page, {"resultTypes": ["violations"]})
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        only_contrast = {"type": "rule", "values": ["color-contrast"]}
+        seen.axe["dark"] = violations(page, {"runOnly": only_contrast})
+        page.set_viewport_size(PHONE)
+        seen.too_wide = page.evaluate(TOO_WIDE)
+        page.context.close()
+        return seen
+
+    return visit
+
+
+def violations(page, options: dict) -> list[str]:
+    """What axe finds serious or critical, and where."""
+    options |= {"preload": False}  # it would ask for imported styles at wrong addresses
+    found = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:200]}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+
+
+def test_page_opens_without_errors_and_asks_no_other_host(visit, page_name):
+    visit(page_name).log.assert_empty()
+
+
+def test_every_picture_says_what_it_shows(visit, page_name):
+    silent = [
+        source
+        for text, source in visit(page_name).pictures
+        if len(text) < 10 or re.search(r"_images/|\.(svg|png|jpe?g|gif)$", text)
+    ]
+    assert silent == []
+
+
+def test_every_number_and_reference_is_resolved(visit, page_name):
+    assert re.findall(r".{0,40}(?:\?\?|%s|\{\w+\}`).{0,20}", visit(page_name).prose) == []
+
+
+def test_page_is_no_wider_than_a_phone(visit, page_name):
+    assert visit(page_name).too_wide == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(visit, page_name, theme):
+    assert visit(page_name).axe[theme] == []
+
+
+def test_first_page_is_reached_from_the_root(window, address):
+    page, _ = window(f"{address}/")
+    page.wait_for_url("**/book/preface.html")
+
+
+def test_a_click_makes_the_page_dark_and_the_next_page_remembers(window, address):
+    page, log = window(f"{address}/book/preface.html")
+    theme = "document.documentElement.dataset.theme"
+    for _ in range(3):  # the button goes round: as the system is, light, dark
+        if page.evaluate(theme) == "dark":
+            break
+        page.locator("button.theme-switch-button").first.click()
+    assert page.evaluate(theme) == "dark"
+    page.goto(f"{address}/book/references.html")
+    assert page.evaluate(theme) == "dark"
+    log.assert_empty()
+
+
+@pytest.mark.parametrize("word", ["Hessian", "dropout"])
+@pytest.mark.parametrize("place", ["address", "disk"])
+def test_search_finds(window, address, site, place, word):
+    start = address if place == "address" else site.as_uri()
+    page, log = window(f"{start}/search.html?q={word}")
+    hit = page.locator("#search-results ul.search li a").first
+    hit.wait_for()
+    hit.click()
+    page.locator("article h1").wait_for()
+    assert word.lower() in page.locator("article").inner_text().lower()
+    if place == "address":  # from disk, the list lacks the excerpts, which are fetched
+        log.assert_empty()
+
+
+def test_chapters_read_from_disk_with_their_formulas(window, site, page_names):
+    chapters = [name for name in page_names if name.startswith("notebooks/")][:2]
+    for name in ["book/preface.html", *chapters]:
+        page, log = window(f"{site.as_uri()}/{name}")
+        log.assert_empty()
+        assert page.locator("article h1").inner_text()
+        assert page.locator("article .math:not(:has(mjx-container))").count() == 0, name
