@@ -20,7 +20,7 @@ from modlib.examples import Examples, read_examples
 from modlib.plotting import COLORS
 from modlib.tables import Results, read_results
 
-DIGITS = 6
+DIGITS = 8
 """Decimals to which values of tables are rounded."""
 REGULARIZER_TITLES = {
     "l2": "L2 penalty",
