@@ -36,6 +36,10 @@ $(VENV)/installed: $(LOCK) pyproject.toml
 .PHONY: venv
 venv: $(VENV)/installed ## set up the environment in .venv from the lock
 
+# Arrays in chapters are small: more threads would spend their time waiting for each other.
+book test test-site: export OMP_NUM_THREADS := 1
+book test test-site: export OPENBLAS_NUM_THREADS := 1
+
 .PHONY: book
 book: venv ## build the book, all warnings errors, into _build/html
 	@rm -rf $(HTML) _build/.doctrees # a page that was removed must not live on
