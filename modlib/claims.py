@@ -43,7 +43,7 @@ class Claim:
 
     title: str
     section: str
-    """Of the paper: a number, or a figure such as S2."""
+    """A number of the paper, or one of its figures such as S2."""
     figure: str
     """Name of the figure of this book that shows it."""
     rule: Callable[[Reading], rules.Numbers]
@@ -222,7 +222,7 @@ CHAPTERS = {
 """The chapter in which each figure that a claim names stands."""
 
 HYPOTHESES = {1: "claim-01", 2: "claim-05", 3: "claim-06", 4: "claim-09"}
-"""Which claim decides each of the hypotheses of section 4.1: it holds if they are wrong."""
+"""Which claim decides each of the hypotheses of section 4.1, which holds if they are wrong."""
 
 
 # ------------------------------------------------------------------------------------ the ledger

@@ -88,18 +88,18 @@ class Reading:
         return n_seeds
 
     def curve(self, regularizer: str, values: np.ndarray) -> np.ndarray:
-        """Mean of each setting that takes part, by rising strength: ``[draws, settings, ...]``."""
+        """Mean of each setting that takes part, by rising strength, ``[draws, settings, ...]``."""
         settings = [m for (name, _), m in self._settings.items() if name == regularizer]
         if len(settings) < N_SETTINGS:
             raise Lacking(f"{N_SETTINGS} settings of {regularizer}, with most networks kept")
         return np.stack([self._mean(members, values) for members in settings], axis=1)
 
     def trained(self, values: np.ndarray) -> np.ndarray:
-        """Mean over all trained networks: ``[draws, ...]``."""
+        """Mean over all trained networks, ``[draws, ...]``."""
         return self._mean(np.flatnonzero(self._is_trained), values)
 
     def untrained(self, values: np.ndarray) -> np.ndarray:
-        """Mean over all untrained networks: ``[draws, ...]``."""
+        """Mean over all untrained networks, ``[draws, ...]``."""
         return self._mean(np.flatnonzero(~self._is_trained), values)
 
     def _mean(self, members: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -109,12 +109,12 @@ class Reading:
 
     @cached_property
     def q(self) -> np.ndarray:
-        """Modularity: ``[networks, layers, methods]``."""
+        """Modularity, ``[networks, layers, methods]``."""
         return self.of_modules("q" if self.search == "paper" else "q_best")
 
     @cached_property
     def n_clusters(self) -> np.ndarray:
-        """Effective number of clusters: ``[networks, layers, methods]``."""
+        """Effective number of clusters, ``[networks, layers, methods]``."""
         if self.search == "paper":
             return self.of_modules("n_clusters")
         labels = self._modules["labels_best"]
@@ -124,18 +124,18 @@ class Reading:
 
     @cached_property
     def ceiling(self) -> np.ndarray:
-        """Agreement of two runs of the search: ``[networks, layers, methods]``."""
+        """Agreement of two runs of the search, ``[networks, layers, methods]``."""
         retest = self.of_modules("retest")
         return retest if self.search == "paper" else np.ones_like(retest)
 
     @cached_property
     def agreement(self) -> np.ndarray:
-        """Element-centric similarity of each pair of methods: ``[networks, pairs]``."""
+        """Element-centric similarity of each pair of methods, ``[networks, pairs]``."""
         return self._of_pairs("element" if self.search == "paper" else "element_best").mean(axis=1)
 
     @cached_property
     def agreement_ranks(self) -> np.ndarray:
-        """Rank of agreement by each of ``DISTINCT_MEASURES``: ``[networks, measures, pairs]``.
+        """Rank of agreement by each of ``DISTINCT_MEASURES``, ``[networks, measures, pairs]``.
 
         The highest rank means the closest agreement. Ranks are among trained networks; those of
         untrained ones are left at zero.
@@ -149,7 +149,7 @@ class Reading:
         return ranks
 
     def of_modules(self, column: str) -> np.ndarray:
-        """Any column of numbers of the table of modules: ``[networks, layers, methods]``."""
+        """Any column of numbers of the table of modules, ``[networks, layers, methods]``."""
         return self._shaped(self._modules[column], len(METHODS))
 
     def _of_pairs(self, column: str) -> np.ndarray:

@@ -57,7 +57,7 @@ class Results:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """Where the results come from: code, libraries, data, machine, times."""
+        """Where the results come from, with code, libraries, data, machine and times."""
         return json.loads((self.folder / "manifest.json").read_text())
 
     def _of_networks(self, name: str) -> pd.DataFrame:
