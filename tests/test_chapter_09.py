@@ -46,9 +46,13 @@ def certified(small_results, tmp_path_factory):
     return folder
 
 
-def test_certificates_are_counted_and_compared(certified, tmp_path):
-    notebook = run(CHAPTER, tmp_path, results=str(certified))
-    numbers = glued(notebook)
+@pytest.fixture(scope="module")
+def page(certified):
+    return run(CHAPTER, certified.parent, results=str(certified))
+
+
+def test_certificates_are_counted_and_compared(page, certified):
+    numbers = glued(page)
     table = read_results(certified).certificates
     assert numbers["n-assignments"] == 4140  # the eighth Bell number
     assert numbers["n-certified"] == len(table) == 2 * 2 * 8
@@ -56,12 +60,12 @@ def test_certificates_are_counted_and_compared(certified, tmp_path):
     assert numbers["n-sample"] == numbers["n-proven"]
     assert numbers["paper-is-optimal"] <= numbers["best-is-optimal"] <= 100
     assert numbers["paper-deficit-proven"] >= 0
-    assert n_figures(notebook) == 4
-    assert "Nothing is proven here" not in texts(notebook)
+    assert n_figures(page) == 4
+    assert "Nothing is proven here" not in texts(page)
 
 
-def test_deficits_are_those_of_the_table(certified, tmp_path):
-    numbers = glued(run(CHAPTER, tmp_path, results=str(certified)))
+def test_deficits_are_those_of_the_table(page, certified):
+    numbers = glued(page)
     modules = read_results(certified).modules.query("kept and absolute == 'inside'")
     missing = modules["q_best"] - modules["q"]
     assert numbers["deficit-q"] == pytest.approx(missing.mean())
