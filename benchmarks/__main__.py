@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import clustering, machine, networks, optimality, similarity, training
+from benchmarks import clustering, machine, networks, optimality, similarity, training, workers
 
 TABLES = {
     "training": training.against_plain_loops,
@@ -18,6 +18,7 @@ TABLES = {
     "search_units": clustering.growth_with_units,
     "certificates": optimality.of_trained_layers,
     "certificates_units": optimality.growth_with_units,
+    "sweep_workers": workers.of_the_small_sweep,
 }
 
 
