@@ -112,6 +112,10 @@ CUDA_PACKAGES := $(addprefix --no-emit-package , triton cuda-bindings cuda-pathf
   $(addprefix nvidia-,cublas cuda-cupti cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand \
   cusolver cusparse cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx))
 
+.PHONY: headline
+headline: venv ## draw the figure of the README anew
+	$(BIN)/python book/headline.py
+
 .PHONY: clean
 clean: ## remove what was built; the environment and the data stay
 	rm -rf _build dist .pytest_cache .ruff_cache .hypothesis
