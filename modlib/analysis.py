@@ -112,7 +112,7 @@ def network_row(network: TrainedNetwork, setting: SettingConfig, data: Dataset) 
         "seed": network.seed,
         "epochs": len(network.history),
         **scores,
-        **_norms([layer.weight.double() for layer in network.model.layers]),
+        **_norms([layer.weight.double() for layer in network.model.linears]),
         "kept": not is_trained or scores["test_accuracy"] >= ENOUGH_ACCURACY,
     }
 
@@ -281,9 +281,9 @@ def _add_best(
     for index, row in enumerate(rows):
         row["q_best"] = best[index].q if best else None
         row["labels_best"] = best[index].labels.tolist() if best else None
-    element = pairwise_agreement([m.labels for m in best], ["element"])["element"] if best else None
+    element = pairwise_agreement([m.labels for m in best], ["element"]) if best else {}
     for index, row in enumerate(pairs):
-        row["element_best"] = float(element[index]) if best else None
+        row["element_best"] = float(element["element"][index]) if element else None
 
 
 def save_example(

@@ -67,8 +67,8 @@ def find_modules(
         Of the Monte Carlo search; see :func:`monte_carlo_modules`.
     method
         ``"paper"``: the spectral start of Algorithm 2, refined by Algorithm 3. ``"best"``: the
-        highest Q that we can find, by :func:`modlib.search.best_modules`, which takes no steps
-        of that kind.
+        highest Q that we can find, by :func:`modlib.search.best_modules`, or by the paper's
+        search where chance favours that: its Q is never below the paper's.
     resolution
         Weight of the null model in Q.
 
@@ -93,13 +93,15 @@ def _find_as_in_paper(
 
 
 def _find_best(
-    adjacency: np.ndarray, _n_steps: int, _entropy: float, seed: int, resolution: float
+    adjacency: np.ndarray, n_steps: int, entropy: float, seed: int, resolution: float
 ) -> Modules:
     matrix = modularity_matrix(adjacency, resolution)
     used = _used_units(adjacency)
     labels = np.full(len(matrix), -1)
     labels[used] = best_modules(matrix[np.ix_(used, used)], seed)
-    return _modules(adjacency, labels, resolution)
+    best = _modules(adjacency, labels, resolution)
+    as_in_paper = _find_as_in_paper(adjacency, n_steps, entropy, seed, resolution)
+    return as_in_paper if as_in_paper.q > best.q + ROUNDING else best
 
 
 METHODS = {"paper": _find_as_in_paper, "best": _find_best}

@@ -7,7 +7,8 @@ from hashlib import sha256
 from numbers import Integral, Real
 from typing import Any
 
-REGULARIZERS = ("l2", "l1", "dropout", "untrained")
+from modlib.regularizers import PENALTIES, REGULARIZERS, UNTRAINED
+
 DATASETS = ("mnist", "digits")
 DEVICES = ("cpu", "cuda")
 ABSOLUTES = ("inside", "outside")
@@ -34,7 +35,7 @@ def _number(default: float, low: float, high: float) -> Any:
 
 
 def _is_whole(value: Any, low: int, high: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and low <= value <= high
+    return isinstance(value, Integral) and not isinstance(value, bool) and low <= int(value) <= high
 
 
 def _whole(default: int, low: int, high: int) -> Any:
@@ -88,6 +89,7 @@ def _part(kind: type) -> dict[str, Callable[[str, Any], Any]]:
     return {"convert": convert}
 
 
+@dataclass(frozen=True)
 class Checked:
     """A frozen dataclass whose values are checked when made and that has a stable hash."""
 
@@ -108,9 +110,11 @@ class TrainingConfig(Checked):
     """The training recipe; the defaults follow the authors' released code.
 
     The loss is the cross-entropy plus ``l1 * sum |W| + l2 * sum W**2`` over the weight matrices,
-    biases excepted, minimised by Adam. The learning rate is multiplied by ``plateau_factor`` once
-    the validation loss has not improved for more than ``plateau_patience`` epochs; training ends
-    after ``patience`` epochs without a better validation loss, or after ``max_epochs``.
+    biases excepted, minimised by Adam. A further ``penalty`` on the weights, one of those recorded
+    in :mod:`modlib.regularizers`, is added ``penalty_strength`` times. The learning rate is
+    multiplied by ``plateau_factor`` once the validation loss has not improved for more than
+    ``plateau_patience`` epochs; training ends after ``patience`` epochs without a better
+    validation loss, or after ``max_epochs``.
 
     Raises
     ------
@@ -122,6 +126,8 @@ class TrainingConfig(Checked):
     dropout: float = _number(0.0, 0.0, 0.99)
     l1: float = _number(0.0, 0.0, 1e3)
     l2: float = _number(MILD_L2, 0.0, 1e3)
+    penalty: str = _choice("none", ("none", *PENALTIES))
+    penalty_strength: float = _number(0.0, 0.0, 1e3)
     learning_rate: float = _number(1e-3, 1e-8, 1.0)
     batch_size: int = _whole(200, 1, 1_000_000)
     max_epochs: int = _whole(500, 0, 10_000)
@@ -180,11 +186,15 @@ class SettingConfig(Checked):
 
     @property
     def training(self) -> TrainingConfig:
-        """The recipe of this setting, in which L1 and dropout come with a mild L2 (Table 1)."""
-        if self.regularizer == "untrained":
+        """The recipe of this setting, in which all but L2 itself come with a mild L2 (Table 1)."""
+        if self.regularizer == UNTRAINED:
             return replace(self.recipe, max_epochs=0)
-        strengths = {"l2": MILD_L2, "l1": 0.0, "dropout": 0.0} | {self.regularizer: self.strength}
-        return replace(self.recipe, **strengths)
+        own: dict[str, Any] = {"l2": MILD_L2, "l1": 0.0, "dropout": 0.0}
+        if self.regularizer in own:
+            own |= {self.regularizer: self.strength}
+        else:
+            own |= {"penalty": self.regularizer, "penalty_strength": self.strength}
+        return replace(self.recipe, **own)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -15,6 +15,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
+from modlib import measures, regularizers
 from modlib.analysis import METHODS, RULES
 from modlib.examples import Examples, read_examples
 from modlib.plotting import COLORS
@@ -22,17 +23,11 @@ from modlib.tables import Results, read_results
 
 DIGITS = 8
 """Decimals to which values of tables are rounded."""
-REGULARIZER_TITLES = {
-    "l2": "L2 penalty",
-    "l1": "L1 penalty",
-    "dropout": "dropout",
-    "untrained": "none, untrained",
+REGULARIZER_TITLES = {name: found.title for name, found in regularizers.RECORDS.items()} | {
+    regularizers.UNTRAINED: "none, untrained"
 }
 MEASURE_TITLES = {
-    "covariance": "covariance (upstream)",
-    "input_sensitivity": "input sensitivity (upstream)",
-    "output_sensitivity": "output sensitivity (downstream)",
-    "loss_hessian": "loss Hessian (downstream)",
+    name: f"{measure.title} ({measure.side})" for name, measure in measures.RECORDS.items()
 }
 COLORMAPS = {"sequential": "magma", "diverging": "RdBu_r"}
 Data = dict[str, Any]
@@ -131,15 +126,15 @@ def setting_data(tables: Results, examples: Examples | None, networks: pd.DataFr
     data = {}
     for network in networks.to_dict("records"):
         name = network["network"]
-        with_units = examples is not None and name in examples.networks
-        views = {_key(row): _view(row, with_units) for row in rows[name].to_dict("records")}
+        units = _units(examples, name, tables) if examples and name in examples.networks else {}
+        views = {_key(row): _view(row, bool(units)) for row in rows[name].to_dict("records")}
         for key, bound in bounds.get(name, {}).items():
             views[key] |= bound
         data[str(network["seed"])] = {
             "test_accuracy": round(network["test_accuracy"], DIGITS),
             "kept": network["kept"],
             "views": views,
-        } | (_units(examples, name, tables) if with_units else {})
+        } | units
     return data
 
 

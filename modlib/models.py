@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from math import sqrt
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -53,10 +54,15 @@ class MLP(nn.Module):
         self._initialise(generator(seed, "initial weights"))
 
     def _initialise(self, random: torch.Generator) -> None:
-        for linear in self.layers:
+        for linear in self.linears:
             bound = 1.0 / sqrt(linear.in_features)
             nn.init.uniform_(linear.weight, -bound, bound, generator=random)
             nn.init.uniform_(linear.bias, -bound, bound, generator=random)
+
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """The layers themselves, from the first hidden one to the logits."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
     @property
     def n_hidden(self) -> int:
@@ -110,15 +116,13 @@ def relu_layers(model: nn.Module) -> list[nn.Linear] | None:
     with a ReLU between every two and nothing else but dropout, which is off when analysed.
     """
     if type(model) is MLP:
-        return list(model.layers)
+        return model.linears
     if type(model) is not nn.Sequential:  # a subclass may have a forward of its own
         return None
     modules = [m for m in model if not isinstance(m, (nn.Dropout, nn.Identity))]
-    linears, between = modules[::2], modules[1::2]
-    is_chain = len(modules) >= 3 and len(linears) == len(between) + 1
-    if not is_chain or not all(type(m) is nn.ReLU for m in between):
-        return None
-    return linears if all(type(m) is nn.Linear for m in linears) else None
+    linears, between = [m for m in modules[::2] if type(m) is nn.Linear], modules[1::2]
+    is_chain = len(modules) >= 3 and len(modules) == 2 * len(linears) - 1
+    return linears if is_chain and all(type(m) is nn.ReLU for m in between) else None
 
 
 def n_hidden_layers(model: nn.Module) -> int:
@@ -158,8 +162,8 @@ def cut(
             lambda inputs: model.to_layer(inputs, layer),
             lambda activations: model.from_layer(activations, layer),
         )
-    stop = _starts(model)[layer]
-    return model[:stop], model[stop:]
+    parts, stop = cast(nn.Sequential, model), _starts(model)[layer]
+    return parts[:stop], parts[stop:]
 
 
 def _starts(model: nn.Module) -> list[int]:

@@ -14,27 +14,16 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
-COLORS = {
-    "covariance": "#0072B2",
-    "input_sensitivity": "#56B4E9",
-    "output_sensitivity": "#E69F00",
-    "loss_hessian": "#D55E00",
+from modlib import measures, regularizers
+
+COLORS = {name: measure.color for name, measure in measures.RECORDS.items()}
+NAMES = {name: measure.label for name, measure in measures.RECORDS.items()}
+REGULARIZER_COLORS = {name: found.color for name, found in regularizers.RECORDS.items()}
+REGULARIZER_NAMES = {name: found.label for name, found in regularizers.RECORDS.items()} | {
+    regularizers.UNTRAINED: "untrained"
 }
-NAMES = {
-    "covariance": "covariance",
-    "input_sensitivity": "input sens.",
-    "output_sensitivity": "output sens.",
-    "loss_hessian": "loss Hessian",
-}
-REGULARIZER_NAMES = {
-    "l2": "L2 penalty",
-    "l1": "L1 penalty",
-    "dropout": "dropout probability",
-    "untrained": "untrained",
-}
-REGULARIZER_COLORS = {"l2": "#009E73", "l1": "#CC79A7", "dropout": "#000000"}
 DROPPED_COLOR = "#D55E00"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "savefig.facecolor": "white",
@@ -90,7 +79,8 @@ def draw_against_strength(
     style
         Options of ``Axes.plot``, such as those of :func:`method_style`.
     """
-    (line,) = ax.plot(strength, mean, **({"marker": ".", "markersize": 4} | style))
+    options: dict[str, Any] = {"marker": ".", "markersize": 4} | style
+    (line,) = ax.plot(strength, mean, **options)
     if error is not None:
         low, high = np.subtract(mean, error), np.add(mean, error)
         ax.fill_between(strength, low, high, color=line.get_color(), alpha=0.2, linewidth=0)

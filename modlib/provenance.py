@@ -58,11 +58,12 @@ def _files_behind(path: Path) -> list[Path]:
 
 
 def _imported(path: Path) -> set[Path]:
-    nodes = ast.walk(ast.parse(path.read_text()))
-    froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
-    names = {node.module.removeprefix("modlib.") for node in froms} | {
-        alias.name for node in froms if node.module == "modlib" for alias in node.names
-    }
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.removeprefix("modlib."))
+            if node.module == "modlib":
+                names |= {alias.name for alias in node.names}
     return {file for name in names if (file := path.with_name(f"{name}.py")).is_file()}
 
 
@@ -75,7 +76,7 @@ def data_hash(data: Dataset) -> str:
     """The SHA-256 of all that a data set holds, in one fixed order."""
     digest = sha256()
     for part in (data.train_inputs, data.train_targets, data.test_inputs, data.test_targets):
-        digest.update(part.cpu().contiguous().numpy())
+        digest.update(part.cpu().contiguous().numpy().data)
     return digest.hexdigest()
 
 

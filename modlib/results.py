@@ -19,7 +19,8 @@ import pyarrow as pa
 from pyarrow import compute, parquet
 
 from modlib.comparison import CLUSTER_MEASURES
-from modlib.config import ABSOLUTES, REGULARIZERS
+from modlib.config import ABSOLUTES
+from modlib.regularizers import REGULARIZERS
 from modlib.similarity import MEASURES
 from modlib.validation import check_choice, is_whole
 
@@ -192,9 +193,9 @@ def _check_names(name: str, names: Sequence[str]) -> None:
         "lacks": [column for column in columns if column not in names],
         "repeats": sorted({column for column in names if names.count(column) > 1}),
     }
-    for problem, columns in problems.items():
-        if columns:
-            raise ValueError(f"table {name} {problem} column {', '.join(columns)}.")
+    for problem, concerned in problems.items():
+        if concerned:
+            raise ValueError(f"table {name} {problem} column {', '.join(concerned)}.")
 
 
 def _array(name: str, column: str, values: list[Any]) -> pa.Array:

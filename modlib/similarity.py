@@ -1,43 +1,32 @@
-r"""How similar two units of a layer are: four measures, two upstream and two downstream.
+"""How similar two units of a layer are: four measures, two upstream and two downstream.
 
-All four share one form. For each input k there is a matrix F_k with one row per unit, and
-
-.. math:: S = \frac1K \sum_k |F_k F_k^T|,
-
-the absolute value taken entry by entry. The measures differ in F_k alone: the unit's deviation
-from its mean (covariance), the gradient of the unit with respect to the input (input
-sensitivity), the gradient of the logits with respect to the unit (output sensitivity), or that
-gradient centred and weighted by the predicted probabilities (loss Hessian).
-
-A ReLU network is affine between its kinks, so F_k is a product of weight matrices with silent
-units struck out: no automatic differentiation is needed, and the result is exact.
+What the measures are stands in :mod:`modlib.measures`. Here they are averaged over samples, by the
+closed form of :mod:`modlib.closed_form` where there is one, else by automatic differentiation.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import jacrev, vmap
-from torch.nn import functional
 
+from modlib.closed_form import CLOSED, ClosedForm, Sums
 from modlib.config import ABSOLUTES
-from modlib.kernels import sum_products
+from modlib.measures import DOWNSTREAM, MEASURES, RECORDS, UPSTREAM, Measure, View
 from modlib.models import cut, evaluating, n_hidden_layers, relu_layers
+from modlib.products import summed
 from modlib.validation import check_choice, check_similarity, is_number, is_whole
 
-MEASURES = ("covariance", "input_sensitivity", "output_sensitivity", "loss_hessian")
-"""The first two look upstream, the last two downstream."""
-UPSTREAM = MEASURES[:2]
-DOWNSTREAM = MEASURES[2:]
+__all__ = [
+    "DOWNSTREAM", "MEASURES", "UPSTREAM", "normalize", "pairwise_similarity", "similarity_matrices",
+]  # fmt: skip
 
 CHECKED_AT_ONCE = 1024  # samples
+ASYMMETRY = 1e-4  # of the largest entry: more than single precision leaves
 
 Key = tuple[int, str, str]  # layer, measure, where the absolute value is taken
-Sums = Iterator[tuple[int, str, dict[str, Tensor]]]  # layer, measure, sum by absolute
-
-CHUNK_ELEMENTS = 2**20  # of one chunk's products: they should stay in the processor's cache
 
 
 def pairwise_similarity(
@@ -45,7 +34,7 @@ def pairwise_similarity(
     inputs: Tensor,
     targets: Tensor,
     layer: int = 1,
-    measure: str = "covariance",
+    measure: str | Measure = "covariance",
     absolute: str = "inside",
     method: str = "auto",
 ) -> np.ndarray:
@@ -69,13 +58,15 @@ def pairwise_similarity(
     layer
         Hidden layer, from 1; its activations are taken after ReLU and dropout.
     measure
-        One of :data:`MEASURES`.
+        One of :data:`~modlib.measures.MEASURES`, or a :class:`~modlib.measures.Measure` of your
+        own.
     absolute
         ``"inside"`` the mean over inputs, as the equations are printed, or ``"outside"``, as in
         the authors' released code.
     method
-        ``"closed_form"`` (fully connected ReLU networks), ``"autograd"`` (any model that can
-        be cut at the layer; slow), or ``"auto"``: the first where it applies.
+        ``"closed_form"`` (the library's measures of fully connected ReLU networks),
+        ``"autograd"`` (any measure and model that can be cut at the layer; slow), or ``"auto"``:
+        the first where it applies.
 
     Returns
     -------
@@ -86,13 +77,14 @@ def pairwise_similarity(
     ------
     ValueError
         If an option is unknown, the layer does not exist, the samples have the wrong shape or
-        hold values that are not finite, or the model has no closed form and it was asked for.
+        hold values that are not finite, a closed form was asked for where there is none, or a
+        measure of your own does not give symmetric matrices, or has the name of another.
     """
-    wanted = similarity_matrices(
+    (matrix,) = similarity_matrices(
         model, inputs, targets, layers=[layer], measures=[measure], absolutes=[absolute],
         method=method,
-    )  # fmt: skip
-    return wanted[layer, measure, absolute]
+    ).values()  # fmt: skip
+    return matrix
 
 
 def similarity_matrices(
@@ -101,39 +93,32 @@ def similarity_matrices(
     targets: Tensor,
     *,
     layers: Iterable[int] | None = None,
-    measures: Iterable[str] = MEASURES,
+    measures: Iterable[str | Measure] = MEASURES,
     absolutes: Iterable[str] = ABSOLUTES,
     method: str = "auto",
 ) -> dict[Key, np.ndarray]:
     """Compute many similarity matrices of one network in one pass, sharing the work.
 
     Parameters and errors are those of :func:`pairwise_similarity`; ``layers`` are all hidden
-    layers unless given. Returns a matrix for every ``(layer, measure, absolute)``. Memory does
-    not grow with the number of samples.
+    layers unless given. Returns a matrix for every ``(layer, measure, absolute)``, the measure by
+    its name. Memory does not grow with the number of samples.
     """
     hidden = n_hidden_layers(model)
     layers = _distinct("layers", range(1, hidden + 1) if layers is None else layers)
-    measures, absolutes = _distinct("measures", measures), _distinct("absolutes", absolutes)
+    records = _records(_distinct("measures", measures))
+    absolutes = _distinct("absolutes", absolutes)
     for layer in layers:
         if not is_whole(layer) or not 1 <= layer <= hidden:
             raise ValueError(f"layer must be between 1 and {hidden}. Got {layer!r}.")
-    for measure in measures:
-        check_choice("measure", measure, MEASURES)
     for absolute in absolutes:
         check_choice("absolute", absolute, ABSOLUTES)
     check_choice("method", method, ("auto", "closed_form", "autograd"))
     _check_samples(inputs, targets)
-    linears = relu_layers(model)
-    if method == "closed_form" and linears is None:
-        raise ValueError(
-            "method must be 'autograd' for a model that is not a chain of Linear and ReLU "
-            f"layers. Got 'closed_form' for {type(model).__name__}."
-        )
-    closed = linears is not None and method != "autograd"
-    form = _ClosedForm(linears) if closed else _Autograd(model)
+    forms = _forms(model, records, method)
     with evaluating(model), torch.no_grad():
         _check_fit(model, inputs, targets)
-        return _mean_over_samples(form, inputs, targets, layers, measures, absolutes)
+        found = [_mean_over_samples(form, inputs, targets, layers, absolutes) for form in forms]
+    return {key: matrix for matrices in found for key, matrix in matrices.items()}
 
 
 def normalize(similarity: Any, rule: str = "max", epsilon: float = 1e-12) -> np.ndarray:
@@ -174,75 +159,83 @@ RULES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 }
 
 
+def _records(measures: Iterable[str | Measure]) -> list[Measure]:
+    found: dict[str, Measure] = {}
+    for measure in measures:
+        if not isinstance(measure, Measure):
+            check_choice("measure", measure, MEASURES)
+        record = measure if isinstance(measure, Measure) else RECORDS[measure]
+        if (RECORDS | found).get(record.name, record) != record:
+            raise ValueError(
+                f"measure must not have the name of another. Got {record.name!r}: choose another."
+            )
+        found[record.name] = record
+    return list(found.values())
+
+
+def _forms(
+    model: nn.Module, records: Sequence[Measure], method: str
+) -> "list[ClosedForm | _Autograd]":
+    """Share the measures out between the closed form and automatic differentiation."""
+    linears = relu_layers(model)
+    if method == "closed_form" and linears is None:
+        raise ValueError(
+            "method must be 'autograd' for a model that is not a chain of Linear and ReLU "
+            f"layers. Got 'closed_form' for {type(model).__name__}."
+        )
+    closed = [record for record in records if record.name in CLOSED]
+    if linears is None or method == "autograd":
+        closed = []
+    others = [record for record in records if record not in closed]
+    if method == "closed_form" and others:
+        raise ValueError(
+            f"method must be 'autograd' or 'auto' for the measure {others[0].name!r}. "
+            "Got 'closed_form'."
+        )
+    forms: list[ClosedForm | _Autograd] = []
+    if linears is not None and closed:
+        forms.append(ClosedForm(linears, [record.name for record in closed]))
+    if others:
+        forms.append(_Autograd(model, others))
+    return forms
+
+
 def _mean_over_samples(
-    form: "_ClosedForm | _Autograd",
+    form: "ClosedForm | _Autograd",
     inputs: Tensor,
     targets: Tensor,
     layers: Collection[int],
-    measures: Collection[str],
     absolutes: Collection[str],
 ) -> dict[Key, np.ndarray]:
     chunks = list(zip(inputs.split(form.chunk), targets.split(form.chunk), strict=True))
     sums: dict[Key, Tensor] = {}
 
-    def add(layer: int, measure: str, parts: dict[str, Tensor]) -> None:
-        for absolute, part in parts.items():
-            key = layer, measure, absolute
-            sums[key] = sums[key] + part if key in sums else part
+    @cache
+    def means() -> dict[int, Tensor]:
+        return _mean_activations(form, chunks, layers)
 
-    if "covariance" in measures:
-        means = _mean_activations(form, chunks, layers)
     for chunk_inputs, chunk_targets in chunks:
-        values = form.activations(chunk_inputs, layers)
-        if "covariance" in measures:
-            for layer in layers:
-                deviations = values[layer].double() - means[layer]
-                add(layer, "covariance", _outer_products(deviations, absolutes))
-        for layer, measure, parts in form.sensitivities(
-            chunk_inputs, chunk_targets, values, layers, measures, absolutes
+        for layer, measure, parts in form.sums(
+            chunk_inputs, chunk_targets, means, layers, absolutes
         ):
-            add(layer, measure, parts)
+            for absolute, part in parts.items():
+                key = layer, measure, absolute
+                sums[key] = sums[key] + part if key in sums else part
     return {key: _finished(total / len(inputs)) for key, total in sums.items()}
 
 
 def _mean_activations(
-    form: "_ClosedForm | _Autograd", chunks: Iterable[tuple[Tensor, Tensor]], layers: Iterable[int]
+    form: "ClosedForm | _Autograd", chunks: Iterable[tuple[Tensor, Tensor]], layers: Iterable[int]
 ) -> dict[int, Tensor]:
-    totals, n_samples = dict.fromkeys(layers, 0.0), 0
+    totals: dict[int, Tensor] = {}
+    n_samples = 0
     for inputs, _ in chunks:
         values = form.activations(inputs, layers)
-        totals = {layer: totals[layer] + values[layer].double().sum(dim=0) for layer in totals}
+        for layer in layers:
+            part = values[layer].double().sum(dim=0)
+            totals[layer] = totals[layer] + part if layer in totals else part
         n_samples += len(inputs)
     return {layer: total / n_samples for layer, total in totals.items()}
-
-
-def _outer_products(deviations: Tensor, absolutes: Collection[str]) -> dict[str, Tensor]:
-    """Sum ``|d_k d_k^T|`` (or without bars) over samples; ``deviations [samples, units]``."""
-    signed = {"outside": deviations, "inside": deviations.abs()}
-    return {absolute: signed[absolute].mT @ signed[absolute] for absolute in absolutes}
-
-
-def _masked_products(counts: Tensor, gram: Tensor, absolutes: Collection[str]) -> dict[str, Tensor]:
-    """Sum products that are the same ``gram [units, units]`` wherever both units are active."""
-    signed = {"outside": gram, "inside": gram.abs()}
-    return {absolute: counts * signed[absolute] for absolute in absolutes}
-
-
-def _factor_products(factors: Tensor, absolutes: Collection[str]) -> dict[str, Tensor]:
-    """Sum ``|F_k F_k^T|`` (or without bars) over samples; ``factors [samples, units, any]``."""
-    return _summed(factors @ factors.mT, absolutes)
-
-
-def _summed(products: Tensor, absolutes: Collection[str]) -> dict[str, Tensor]:
-    """Sum symmetric ``products [samples, units, units]`` over samples, in float64."""
-    if products.device.type == "cpu":
-        # One pass over half of each product, where PyTorch would need three over all of it.
-        signed, absolute = map(torch.from_numpy, sum_products(products.detach().numpy()))
-    else:
-        signed = products.sum(dim=0, dtype=torch.float64)
-        absolute = products.abs().sum(dim=0, dtype=torch.float64)
-    sums = {"outside": signed, "inside": absolute}
-    return {key: sums[key] for key in absolutes}
 
 
 def _finished(mean: Tensor) -> np.ndarray:
@@ -251,98 +244,13 @@ def _finished(mean: Tensor) -> np.ndarray:
     return (array + array.T) / 2
 
 
-class _ClosedForm:
-    """Factors of a fully connected ReLU network, from its weights and who is active."""
-
-    def __init__(self, linears: Sequence[nn.Linear]) -> None:
-        self.linears = linears
-        self.weights = [linear.weight.detach() for linear in linears]
-        # W1 W1^T = R^T R: with R^T in place of W1 the input needs no more axes than units.
-        self.first = torch.linalg.qr(self.weights[0].double().mT, mode="r").R.mT
-        widest = max(len(weight) for weight in self.weights[:-1])
-        self.chunk = max(1, CHUNK_ELEMENTS // widest**2)
-
-    def activations(self, inputs: Tensor, _layers: Iterable[int]) -> list[Tensor]:
-        """Values ``[samples, units]`` of every layer, from the input to the logits."""
-        values = [inputs.to(self.weights[0])]
-        for linear in self.linears[:-1]:
-            values.append(functional.linear(values[-1], linear.weight, linear.bias).relu())
-        last = self.linears[-1]
-        return [*values, functional.linear(values[-1], last.weight, last.bias)]
-
-    def sensitivities(
-        self,
-        _inputs: Tensor,
-        _targets: Tensor,
-        values: list[Tensor],
-        layers: Collection[int],
-        measures: Collection[str],
-        absolutes: Collection[str],
-    ) -> Sums:
-        """Sums of the three measures that differentiate."""
-        active = [(value > 0).to(value) for value in values]
-        if "input_sensitivity" in measures:
-            yield from self._input_sensitivity(active, layers, absolutes)
-        if set(measures) & set(DOWNSTREAM):
-            yield from self._downstream(values[-1], active, layers, measures, absolutes)
-
-    def _input_sensitivity(
-        self, active: list[Tensor], layers: Collection[int], absolutes: Collection[str]
-    ) -> Sums:
-        """F is the Jacobian by the input, up to a rotation of the input that no product sees."""
-        if 1 in layers:
-            both = active[1].double().mT @ active[1].double()
-            gram = self.first @ self.first.mT
-            yield 1, "input_sensitivity", _masked_products(both, gram, absolutes)
-        jacobian = self.first.to(self.weights[0])
-        for layer in range(2, max(layers) + 1):
-            jacobian = (self.weights[layer - 1] * active[layer - 1].unsqueeze(1)) @ jacobian
-            if layer in layers:
-                factors = active[layer].unsqueeze(2) * jacobian
-                yield layer, "input_sensitivity", _factor_products(factors, absolutes)
-
-    def _downstream(
-        self,
-        logits: Tensor,
-        active: list[Tensor],
-        layers: Collection[int],
-        measures: Collection[str],
-        absolutes: Collection[str],
-    ) -> Sums:
-        """F^T is the Jacobian of the logits; for the Hessian centred and weighted.
-
-        With p the predicted probabilities, the Hessian is J^T (diag p - p p^T) J: the covariance
-        of the rows of J under p.
-        """
-        last = len(self.linears) - 1
-        probabilities = logits.softmax(dim=1).unsqueeze(2)
-        jacobian = self.weights[-1].expand(len(logits), -1, -1)
-        for layer in range(last, min(layers) - 1, -1):
-            if layer < last:
-                jacobian = (jacobian * active[layer + 1].unsqueeze(1)) @ self.weights[layer]
-            if layer in layers and "output_sensitivity" in measures:
-                yield layer, "output_sensitivity", self._output_products(jacobian, absolutes)
-            if layer in layers and "loss_hessian" in measures:
-                centred = jacobian - (probabilities * jacobian).sum(dim=1, keepdim=True)
-                factors = (probabilities.sqrt() * centred).mT
-                yield layer, "loss_hessian", _factor_products(factors, absolutes)
-
-    @staticmethod
-    def _output_products(jacobian: Tensor, absolutes: Collection[str]) -> dict[str, Tensor]:
-        n_samples, varies = len(jacobian), jacobian.stride(0) != 0
-        if varies:
-            return _factor_products(jacobian.mT, absolutes)
-        gram = jacobian[0].double().mT @ jacobian[0].double()
-        return _masked_products(torch.tensor(float(n_samples)), gram, absolutes)
-
-
 class _Autograd:
-    """The same sums by automatic differentiation, for any model that can be cut at a layer."""
+    """Sums of any measures by automatic differentiation, for any model that can be cut."""
 
     chunk = 64
 
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
+    def __init__(self, model: nn.Module, measures: Sequence[Measure]) -> None:
+        self.model, self.measures = model, measures
         self.weight = next(model.parameters())  # of the type, and on the device, of all the rest
 
     def activations(self, inputs: Tensor, layers: Iterable[int]) -> dict[int, Tensor]:
@@ -357,38 +265,39 @@ class _Autograd:
                 )
         return values
 
-    def sensitivities(
+    def sums(
         self,
         inputs: Tensor,
         targets: Tensor,
-        values: dict[int, Tensor],
+        means: Callable[[], dict[int, Tensor]],
         layers: Collection[int],
-        measures: Collection[str],
         absolutes: Collection[str],
     ) -> Sums:
-        """Sums of the three measures that differentiate, one sample at a time under vmap."""
+        """Sums over a chunk of samples; ``means`` are the activations' over all samples."""
         inputs, targets = inputs.to(self.weight), targets.to(self.weight.device, torch.int64)
         for layer in layers:
-            to_layer, from_layer = cut(self.model, layer)
+            view = View(self.model, layer, inputs, targets, means()[layer])
+            for measure in self.measures:
+                yield layer, measure.name, summed(_products(measure, view), absolutes)
 
-            def activation(sample: Tensor, to_layer=to_layer) -> Tensor:
-                return to_layer(sample.unsqueeze(0)).squeeze(0)
 
-            def logits(hidden: Tensor, from_layer=from_layer) -> Tensor:
-                return from_layer(hidden.unsqueeze(0)).squeeze(0)
-
-            def loss(hidden: Tensor, target: Tensor, logits=logits) -> Tensor:
-                return functional.cross_entropy(logits(hidden), target)
-
-            if "input_sensitivity" in measures:
-                jacobian = vmap(jacrev(activation))(inputs).flatten(2)
-                yield layer, "input_sensitivity", _factor_products(jacobian, absolutes)
-            if "output_sensitivity" in measures:
-                jacobian = vmap(jacrev(logits))(values[layer])
-                yield layer, "output_sensitivity", _factor_products(jacobian.mT, absolutes)
-            if "loss_hessian" in measures:
-                products = vmap(jacrev(jacrev(loss)))(values[layer], targets)
-                yield layer, "loss_hessian", _summed(products, absolutes)
+def _products(measure: Measure, view: View) -> Tensor:
+    """The matrices of a measure, or a ``ValueError`` if they are none."""
+    products = measure.products(view)
+    n_samples, n_units = view.activations.shape
+    if not isinstance(products, Tensor) or products.shape != (n_samples, n_units, n_units):
+        raise ValueError(
+            f"measure {measure.name!r} must give one matrix [units, units] for each sample, "
+            f"shape {(n_samples, n_units, n_units)}. "
+            f"Got {tuple(getattr(products, 'shape', ())) or type(products).__name__}."
+        )
+    gap = (products - products.mT).abs().max()
+    if not gap <= ASYMMETRY * products.abs().max():  # nor is it where there is a NaN
+        raise ValueError(
+            f"measure {measure.name!r} must give symmetric matrices of finite numbers. Got entries "
+            f"that differ by {gap:g} from those across the diagonal."
+        )
+    return products
 
 
 def _distinct(name: str, values: Any) -> list[Any]:

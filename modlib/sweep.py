@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from dask.system import CPU_COUNT
 from distributed import Client
 from safetensors.torch import load_file, save_file
 
-from modlib import provenance, results
+from modlib import provenance, regularizers, results
 from modlib.cluster import connect, wait
 from modlib.config import MILD_L2, AnalysisConfig, SettingConfig, TrainingConfig
 from modlib.store import Store
@@ -25,19 +24,15 @@ Report = Callable[[int, int], None]
 
 def paper() -> list[SettingConfig]:
     """Table 1 of the paper, 30 settings of nine networks, and 100 untrained networks."""
-    strengths = {
-        "l2": np.logspace(-5, -1, 9),
-        "l1": np.logspace(-5, -2, 7),
-        "dropout": np.linspace(0.05, 0.7, 14),
-    }
     trained = [
-        # Rounded, so that the last bit of a power cannot give another hash on another machine.
-        SettingConfig("mnist", regularizer, float(f"{strength:.12g}"), tuple(range(N_SEEDS)))
-        for regularizer, values in strengths.items()
-        for strength in values
+        SettingConfig("mnist", regularizer.name, strength, tuple(range(N_SEEDS)))
+        for regularizer in regularizers.RECORDS.values()
+        for strength in regularizer.strengths
     ]
     untrained = [
-        SettingConfig("mnist", "untrained", 0.0, tuple(range(first, first + UNTRAINED_AT_ONCE)))
+        SettingConfig(
+            "mnist", regularizers.UNTRAINED, 0.0, tuple(range(first, first + UNTRAINED_AT_ONCE))
+        )
         for first in range(0, N_UNTRAINED, UNTRAINED_AT_ONCE)
     ]
     return trained + untrained
@@ -46,12 +41,10 @@ def paper() -> list[SettingConfig]:
 def smoke() -> list[SettingConfig]:
     """Return four settings of two small networks on digits, done in about a minute."""
     strengths = {"l2": MILD_L2, "l1": 1e-3, "dropout": 0.2, "untrained": 0.0}
-    options = {
-        "recipe": TrainingConfig(hidden=(16, 16), max_epochs=20, learning_rate=5e-3),
-        "analysis": AnalysisConfig(n_steps=500, best=False),
-    }
+    recipe = TrainingConfig(hidden=(16, 16), max_epochs=20, learning_rate=5e-3)
+    analysis = AnalysisConfig(n_steps=500, best=False)
     return [
-        SettingConfig("digits", regularizer, strength, (0, 1), **options)
+        SettingConfig("digits", regularizer, strength, (0, 1), recipe=recipe, analysis=analysis)
         for regularizer, strength in strengths.items()
     ]
 

@@ -26,6 +26,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from modlib.config import TrainingConfig
 from modlib.data import Dataset, split
 from modlib.models import MLP, evaluating
+from modlib.regularizers import PENALTIES
 from modlib.seeds import generator
 from modlib.training_kernels import adam
 from modlib.validation import is_whole
@@ -90,21 +91,9 @@ def train(
     if not numbers or not all(map(is_whole, numbers)) or len(set(numbers)) < len(numbers):
         raise ValueError(f"seeds must be one or more whole numbers, each once. Got {seeds!r}.")
     runs = [_Run(config, data, seed) for seed in numbers]
-    alive = runs if config.max_epochs else []
-    stack = _Stack([run.model for run in alive], config) if alive else None
-    with _fast_and_repeatable(), torch.inference_mode():
-        for epoch in range(1, config.max_epochs + 1):
-            losses = _train_epoch(stack, alive, data, config)
-            stack.write_back([run.model for run in alive])
-            for run, loss in zip(alive, losses, strict=True):
-                run.finish_epoch(epoch, loss)
-            going = [index for index, run in enumerate(alive) if not run.is_finished]
-            alive = [alive[index] for index in going]
-            if progress:
-                progress(epoch, [run.seed for run in alive])
-            if not alive:
-                break
-            stack.keep(going)
+    if config.max_epochs:
+        with _fast_and_repeatable(), torch.inference_mode():
+            _train_together(runs, config, data, progress)
     return [run.result() for run in runs]
 
 
@@ -191,7 +180,7 @@ class _Stack:
             weight.fill_(1.0)
         self._lay_out()
         for row, model in enumerate(models):
-            for (weight, bias), linear in zip(self.layers, model.layers, strict=True):
+            for (weight, bias), linear in zip(self.layers, model.linears, strict=True):
                 weight[row] = linear.weight.detach()
                 bias[row, 0] = linear.bias.detach()
 
@@ -221,7 +210,7 @@ class _Stack:
     def write_back(self, models: Sequence[MLP]) -> None:
         """Copy the parameters into the networks they belong to."""
         for row, model in enumerate(models):
-            for (weight, bias), linear in zip(self.layers, model.layers, strict=True):
+            for (weight, bias), linear in zip(self.layers, model.linears, strict=True):
                 linear.weight.copy_(weight[row])
                 linear.bias.copy_(bias[row, 0])
 
@@ -275,11 +264,11 @@ class _Stack:
         self._add_penalty_gradient()
 
     def _add_penalty_gradient(self) -> None:
-        if self.config.l2:
-            self.gradient.addcmul_(self.parameters, self.is_weight, value=2 * self.config.l2)
-        if self.config.l1:
-            signs = torch.sign(self.parameters)
-            self.gradient.addcmul_(signs, self.is_weight, value=self.config.l1)
+        strengths = [("l2", self.config.l2), ("l1", self.config.l1)]
+        for name, strength in [*strengths, (self.config.penalty, self.config.penalty_strength)]:
+            if strength and name in PENALTIES:
+                slopes = PENALTIES[name](self.parameters)
+                self.gradient.addcmul_(slopes, self.is_weight, value=strength)
 
     def adam_step(self, learning_rates: Tensor) -> None:
         """One step of Adam (Kingma & Ba 2015), each network at its own learning rate."""
@@ -320,6 +309,25 @@ def _aligned(n_networks: int, n_rows: int, n_columns: int, *, device: torch.devi
     size = n_rows * n_columns
     flat = torch.empty(n_networks, _padded(size), device=device)
     return flat[:, :size].unflatten(1, (n_rows, n_columns))
+
+
+def _train_together(
+    runs: Sequence[_Run], config: TrainingConfig, data: Dataset, progress: Progress | None
+) -> None:
+    alive = list(runs)
+    stack = _Stack([run.model for run in alive], config)
+    for epoch in range(1, config.max_epochs + 1):
+        losses = _train_epoch(stack, alive, data, config)
+        stack.write_back([run.model for run in alive])
+        for run, loss in zip(alive, losses, strict=True):
+            run.finish_epoch(epoch, loss)
+        going = [index for index, run in enumerate(alive) if not run.is_finished]
+        alive = [alive[index] for index in going]
+        if progress:
+            progress(epoch, [run.seed for run in alive])
+        if not alive:
+            break
+        stack.keep(going)
 
 
 def _train_epoch(

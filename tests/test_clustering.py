@@ -15,6 +15,7 @@ from oracles import (
     literal_spectral,
 )
 
+from modlib import clustering
 from modlib.clustering import by_falling_size, find_modules, monte_carlo_modules, spectral_modules
 from modlib.kernels import find_temperature, sample
 from modlib.modularity import modularity, to_adjacency
@@ -374,6 +375,15 @@ def test_best_is_never_below_the_paper(resolution):
         assert best.q >= paper.q - 1e-14
         adjacency = to_adjacency(similarity)
         assert best.q == pytest.approx(modularity(adjacency, best.labels, resolution), abs=1e-15)
+
+
+def test_best_takes_the_paper_s_assignment_where_that_is_better(monkeypatch):
+    similarity = like_networks(12, 0)
+    paper = find_modules(similarity, seed=4)
+    assert paper.q > 0.01
+    monkeypatch.setattr(clustering, "best_modules", lambda matrix, _: np.zeros(len(matrix), int))
+    best = find_modules(similarity, seed=4, method="best")
+    assert (best.q, best.labels.tolist()) == (paper.q, paper.labels.tolist())
 
 
 def test_best_leaves_unused_units_out_and_names_clusters_by_size():

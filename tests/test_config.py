@@ -31,6 +31,12 @@ RULES = {
     ),
     (TrainingConfig, "l1"): (f"l1 {NUMBER} 0 and 1000", [-1e-9, 1001, float("inf"), 1j], 0.1),
     (TrainingConfig, "l2"): (f"l2 {NUMBER} 0 and 1000", [-1e-9, 10**400, float("inf"), [0.1]], 0.1),
+    (TrainingConfig, "penalty"): (
+        "penalty must be one of 'none', 'l2', 'l1'",
+        ["dropout", "", None],
+        "l1",
+    ),
+    (TrainingConfig, "penalty_strength"): (f"penalty_strength {NUMBER} 0 and 1000", [-1, "1"], 0.1),
     (TrainingConfig, "learning_rate"): (f"learning_rate {NUMBER} 1e-08 and 1", [0, 1.1, -1], 0.1),
     (TrainingConfig, "batch_size"): (
         f"batch_size {WHOLE} 1 and 1000000",
@@ -137,8 +143,9 @@ def test_the_hash_is_the_sha256_of_the_values_as_sorted_json():
     assert AnalysisConfig().hash == sha256(text.encode()).hexdigest()[:12]
     training = (
         '{"batch_size":200,"dropout":0.0,"hidden":[64,64],"l1":0.0,"l2":1e-05,'
-        '"learning_rate":0.001,"max_epochs":500,"patience":6,"plateau_factor":0.25,'
-        '"plateau_patience":3,"validation_fraction":0.1}'
+        '"learning_rate":0.001,"max_epochs":500,"patience":6,"penalty":"none",'
+        '"penalty_strength":0.0,"plateau_factor":0.25,"plateau_patience":3,'
+        '"validation_fraction":0.1}'
     )
     assert TrainingConfig().hash == sha256(training.encode()).hexdigest()[:12]
     setting = (

@@ -1,18 +1,22 @@
-"""The examples of the page on extending run, and do what the page says of them."""
+"""What the page on extending says is so: its examples run, and one record is enough."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from modlib.measures import MEASURES
 from modlib.models import MLP
 from modlib.plotting import COLORS, NAMES
 from modlib.results import TABLES
-from modlib.similarity import MEASURES
 
-PAGE = (Path(__file__).parents[1] / "book" / "extend.md").read_text()
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "book" / "extend.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -33,12 +37,13 @@ def names() -> dict:
 
 
 def test_a_measure_of_ones_own_is_clustered_and_compared(names):
-    matrix = names["cosine"](names["model"], names["inputs"], layer=1)
     activations = names["model"].to_layer(names["inputs"], 1).detach().double().numpy()
-    used = activations.any(axis=0)
-    one, other = activations[:, used][:, :2].T
+    i, j = np.flatnonzero(activations.any(axis=0))[:2]
+    one, other = activations[:, i], activations[:, j]
+    assert names["similarity"][i, j] == pytest.approx((one * other).mean(), rel=1e-6)
+    cosines = names["normalize"](names["similarity"], rule="geometric")
     expected = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
-    assert matrix[np.ix_(used, used)][0, 1] == pytest.approx(expected)
+    assert cosines[i, j] == pytest.approx(expected, rel=1e-6)
     assert len(names["modules"].labels) == 12
     assert 0 < names["agreement"] <= 1
 
@@ -52,14 +57,67 @@ def test_a_penalty_on_activations_makes_them_smaller(names):
     assert len(names["modules_of_sparse"].labels) == 12
 
 
-def test_the_places_that_the_page_names_exist():
-    root = Path(__file__).parents[1]
-    for name, file in {
-        "_ClosedForm": "similarity", "_Autograd": "similarity", "sensitivities": "similarity",
-        "_add_penalty_gradient": "training", "REGULARIZERS": "config", "paper": "sweep",
-    }.items():  # fmt: skip
-        assert name in PAGE
-        assert re.search(rf"\b{name}\b", (root / "modlib" / f"{file}.py").read_text())
+# ---------------------------------------------------------------------------- records of the page
+
+RUN = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from modlib import plotting, provenance, similarity
+from modlib.explorer import write_explorer
+from modlib.regularizers import RECORDS
+from modlib.sweep import paper, smoke, sweep
+from modlib.tables import read_results
+
+assert provenance.ROOT == Path.cwd()
+kind = replace(smoke()[0], regularizer="smooth_l1", seeds=(0,))
+settings = [replace(kind, strength=strength) for strength in (0.0, 1.0)]
+assert sweep(settings, Path("results"), n_workers=1) == {}
+tables = read_results("results")
+norm = tables.networks.set_index("strength")["l1_norm"]
+found = tables.modules[tables.modules["measure"] == "coactivation"]
+write_explorer("results", "explorer")
+print(norm[1.0] < 0.1 * norm[0.0], len(found), len(tables.modules), len(tables.agreement))
+print(sorted({s.strength for s in paper() if s.regularizer == "smooth_l1"}))
+print(plotting.method_name("coactivation", True), plotting.REGULARIZER_NAMES["smooth_l1"])
+print("coactivation (upstream)" in Path("explorer/index.js").read_text())
+print(similarity.UPSTREAM)
+"""
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory) -> list[str]:
+    """What a copy of the library with the page's two records does, from training to explorer."""
+    copy = tmp_path_factory.mktemp("copy")
+    shutil.copytree(ROOT / "modlib", copy / "modlib", ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks" / "90-setting.ipynb", copy / "notebooks")
+    for name, file in {"new-measure": "measures", "new-regularizer": "regularizers"}.items():
+        record = re.search(rf":name: {name}\n(.*?)```", PAGE, re.DOTALL)[1]
+        path = copy / "modlib" / f"{file}.py"
+        code, n_places = re.subn(r"(?m)^    for \w+ in \(\n", rf"\g<0>{record}", path.read_text())
+        assert n_places == 1
+        path.write_text(code)
+    result = subprocess.run(
+        [sys.executable, "-c", RUN], cwd=copy, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()
+
+
+def test_one_record_brings_a_regulariser_into_training_and_sweep(extended):
+    assert extended[0].startswith("True")  # a strong penalty makes weights small
+    assert len(eval(extended[1])) == 7
+    assert extended[2].endswith("smooth L1 penalty")
+
+
+def test_one_record_brings_a_measure_into_tables_figures_and_explorer(extended):
+    # Two networks of two layers in two conventions: ten methods, and 45 pairs of them.
+    assert extended[0].split()[1:] == ["16", "80", "360"]
+    assert extended[2].startswith("coactivation, norm.")
+    assert extended[3] == "True"
+    assert "coactivation" in extended[4]
 
 
 def test_every_measure_has_a_colour_a_name_and_a_place_in_the_tables():

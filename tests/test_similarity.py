@@ -8,7 +8,8 @@ import torch
 from oracles import similarity_by_loops
 from torch import nn
 
-from modlib import similarity
+from modlib import closed_form, similarity
+from modlib.measures import RECORDS, Measure, View
 from modlib.models import MLP
 from modlib.similarity import (
     MEASURES,
@@ -179,11 +180,11 @@ def test_samples_given_twice_change_nothing():
 def test_chunks_of_any_size_give_the_same(monkeypatch, chunk, method):
     model = network((5, 8, 6, 3), 2)
     inputs, targets = samples(10, 5, 3, 2)  # the chunk is below, at and above the 10 samples
-    monkeypatch.setattr(similarity, "CHUNK_ELEMENTS", 10**6)
+    monkeypatch.setattr(closed_form, "CHUNK_ELEMENTS", 10**6)
     whole = similarity_matrices(model, inputs, targets, method=method)
-    monkeypatch.setattr(similarity, "CHUNK_ELEMENTS", chunk * 8**2)
+    monkeypatch.setattr(closed_form, "CHUNK_ELEMENTS", chunk * 8**2)
     monkeypatch.setattr(similarity._Autograd, "chunk", chunk)
-    assert similarity._ClosedForm(list(model.layers)).chunk == chunk
+    assert closed_form.ClosedForm(model.linears, MEASURES).chunk == chunk
     assert_all_close(similarity_matrices(model, inputs, targets, method=method), whole, 1e-13)
 
 
@@ -282,6 +283,87 @@ def test_measures_other_than_the_loss_ignore_targets_and_the_relu_hessian_does_t
         one = pairwise_similarity(model, inputs, targets, 1, measure, method=method)
         other = pairwise_similarity(model, inputs, (targets + 1) % 3, 1, measure, method=method)
         assert_close(other, one, 1e-14)
+
+
+# -------------------------------------------------------------------------- measures of one's own
+
+
+def test_a_view_holds_the_derivatives_of_the_network():
+    model = network((5, 4, 6, 3), 1)
+    inputs, targets = samples(7, 5, 3, 1)
+    view = View(model, 2, inputs, targets, torch.zeros(6))
+    torch.testing.assert_close(view.logits, model(inputs))
+    for k in range(7):
+        hidden = view.activations[k]
+        into = torch.autograd.functional.jacobian(lambda x: model.to_layer(x, 2), inputs[k])
+        out = torch.autograd.functional.jacobian(lambda h: model.from_layer(h, 2), hidden)
+        bend = torch.autograd.functional.hessian(
+            lambda h, k=k: nn.functional.cross_entropy(model.from_layer(h, 2), targets[k]), hidden
+        )
+        torch.testing.assert_close(view.input_jacobian[k], into)
+        torch.testing.assert_close(view.logit_jacobian[k], out)
+        torch.testing.assert_close(view.loss_hessian[k], bend)
+
+
+def together(view):
+    return view.activations.unsqueeze(2) * view.activations.unsqueeze(1)
+
+
+def test_a_measure_of_ones_own_is_averaged_beside_those_of_the_library():
+    model = network((5, 8, 6, 3), 1)
+    inputs, targets = samples(150, 5, 3, 1)  # three chunks of automatic differentiation
+    found = similarity_matrices(
+        model, inputs, targets, measures=[Measure("together", "upstream", together), *MEASURES]
+    )
+    activations = model.to_layer(inputs, 2).detach().numpy()
+    expected = activations.T @ activations / 150
+    assert_close(found[2, "together", "inside"], expected, 1e-14)
+    assert_close(found[2, "together", "outside"], expected, 1e-14)
+    for key, matrix in similarity_matrices(model, inputs, targets).items():
+        np.testing.assert_array_equal(found[key], matrix)
+    assert len(found) == 20
+
+
+def test_the_mean_of_a_view_is_over_all_samples():
+    model = network((5, 8, 6, 3), 1)
+    inputs, targets = samples(150, 5, 3, 1)
+    mine = Measure("mine", "upstream", RECORDS["covariance"].products)
+    found = pairwise_similarity(model, inputs, targets, 2, mine)
+    assert_close(found, pairwise_similarity(model, inputs, targets, 2), 1e-13)
+
+
+@pytest.mark.parametrize(
+    ("products", "complaint"),
+    [
+        (lambda view: view.activations, r"one matrix \[units, units\] for each sample, shape "
+         r"\(9, 8, 8\). Got \(9, 8\)"),
+        (lambda view: None, "Got NoneType"),
+        (lambda view: together(view) * torch.rand(8), "must give symmetric matrices"),
+        (lambda view: together(view) / 0, "must give symmetric matrices of finite numbers"),
+    ],
+)  # fmt: skip
+def test_a_measure_that_gives_no_symmetric_matrices_is_refused(products, complaint):
+    model = network((5, 8, 6, 3), 1)
+    with pytest.raises(ValueError, match=f"measure 'odd' .*{complaint}"):
+        pairwise_similarity(model, *samples(9, 5, 3), 1, Measure("odd", "upstream", products))
+
+
+def test_a_measure_needs_a_side_and_a_name_of_its_own():
+    with pytest.raises(
+        ValueError, match=r"side must be one of 'upstream', 'downstream'\. Got 'up'"
+    ):
+        Measure("odd", "up", together)
+    model, given = network((5, 8, 6, 3), 1), samples(9, 5, 3)
+    twins = [Measure("mine", side, together) for side in ("upstream", "downstream")]
+    for measures in ([Measure("covariance", "upstream", together)], twins):
+        with pytest.raises(ValueError, match=r"must not have the name of another\. Got "):
+            similarity_matrices(model, *given, measures=measures)
+    once = similarity_matrices(model, *given, measures=["covariance", RECORDS["covariance"]])
+    assert_close(once[1, "covariance", "inside"], pairwise_similarity(model, *given), 1e-15)
+    with pytest.raises(ValueError, match=r"for the measure 'mine'\. Got 'closed_form'"):
+        pairwise_similarity(
+            model, *given, 1, Measure("mine", "upstream", together), method="closed_form"
+        )
 
 
 # ----------------------------------------------------------------------------------- extremes

@@ -66,7 +66,12 @@ def gradient_of(stack, row):
     return torch.cat(parts).clone()
 
 
-@pytest.mark.parametrize("penalty", [{}, {"l1": 0.3}, {"l2": 0.2}, {"l1": 0.1, "l2": 0.5}], ids=str)
+@pytest.mark.parametrize(
+    "penalty",
+    [{}, {"l1": 0.3}, {"l2": 0.2}, {"l1": 0.1, "l2": 0.5},
+     {"l2": 0.5, "penalty": "l1", "penalty_strength": 0.1}],
+    ids=str,
+)  # fmt: skip
 @pytest.mark.parametrize("widths", [(5, 4, 3), (5, 7, 6, 3), (4, 3, 6, 2, 5)], ids=str)
 def test_the_stacked_gradient_equals_autograd(float64, widths, penalty):
     config = TrainingConfig(**{"l2": 0.0} | penalty)
@@ -81,7 +86,8 @@ def test_the_stacked_gradient_equals_autograd(float64, widths, penalty):
     for row, (model, d) in enumerate(zip(models, data, strict=True)):
         loss = functional.cross_entropy(model(d.train_inputs), d.train_targets)
         for linear in model.layers:  # weight matrices only, biases excepted
-            loss = loss + config.l1 * linear.weight.abs().sum()
+            l1 = config.l1 + config.penalty_strength  # the further penalty is an L1, if any
+            loss = loss + l1 * linear.weight.abs().sum()
             loss = loss + config.l2 * linear.weight.square().sum()
         expected = parameters_to_vector(torch.autograd.grad(loss, list(model.parameters())))
         torch.testing.assert_close(gradient_of(stack, row), expected, rtol=0, atol=1e-14)
