@@ -9,6 +9,8 @@ LOCK := requirements.lock
 HTML := _build/html
 # An extra package index, for instance the one of PyTorch's CPU builds (see README.md).
 TORCH_INDEX :=
+# The releases of PyTorch to stay with; none, to resolve the newest.
+TORCH_PAIR := torch-pair.txt
 # Tables for `make bench`; all unless named.
 TABLES :=
 # Chapters run in their own folder, where a relative path would lead elsewhere.
@@ -103,7 +105,7 @@ pair: venv ## write notebooks/*.ipynb anew from their text
 .PHONY: lock
 lock: venv ## resolve the newest versions that pyproject.toml allows into the lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --group dev \
-	  --constraint torch-pair.txt --no-emit-package modlib $(CUDA_PACKAGES) \
+	  $(addprefix --constraint ,$(TORCH_PAIR)) --no-emit-package modlib $(CUDA_PACKAGES) \
 	  --custom-compile-command "make lock" pyproject.toml --output-file $(LOCK)
 
 # Which of these a build of torch needs, and in which version, it says itself: left out of the

@@ -5,7 +5,17 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import clustering, machine, networks, optimality, similarity, training, workers
+from benchmarks import (
+    clustering,
+    commands,
+    machine,
+    networks,
+    optimality,
+    similarity,
+    stopwatch,
+    training,
+    workers,
+)
 
 TABLES = {
     "training": training.against_plain_loops,
@@ -19,6 +29,7 @@ TABLES = {
     "certificates": optimality.of_trained_layers,
     "certificates_units": optimality.growth_with_units,
     "sweep_workers": workers.of_the_small_sweep,
+    "commands": commands.in_a_fresh_clone,
 }
 
 
@@ -33,11 +44,13 @@ def main() -> None:
     report = {
         "data": networks.data().name,
         "machine": machine.describe(),
+        "seconds": {},
         "tables": {},
     }
     for name in arguments.tables or TABLES:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        report["tables"][name] = TABLES[name]()
+        with stopwatch.into(report["seconds"], name):
+            report["tables"][name] = TABLES[name]()
     _write(arguments.output, report)
 
 

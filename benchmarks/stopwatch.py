@@ -31,6 +31,14 @@ def _once(call: Callable[[], Any]) -> float:
 
 
 @contextmanager
+def into(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Note how long the block takes."""
+    start = perf_counter()
+    yield
+    seconds[name] = perf_counter() - start
+
+
+@contextmanager
 def one_thread() -> Iterator[None]:
     """Let PyTorch compute on one thread for a while, as each worker of the sweep does."""
     n_threads = torch.get_num_threads()

@@ -1,6 +1,7 @@
 """The benchmarks measure what they say; how fast things are is for their tables, not for tests."""
 
 import json
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as program  # noqa: E402
-from benchmarks import clustering, networks, similarity, stopwatch, training  # noqa: E402
+from benchmarks import clustering, commands, networks, similarity, stopwatch, training  # noqa: E402
 from modlib.config import TrainingConfig  # noqa: E402
 from modlib.models import MLP  # noqa: E402
 from modlib.similarity import similarity_matrices  # noqa: E402
@@ -28,6 +29,31 @@ def allocate(n_mebibytes: int):
 def test_the_stopwatch_shows_the_least_disturbed_of_its_repeats():
     naps = iter([0.2, 0.05, 0.01, 0.05])  # the first is to warm up
     assert 0.01 <= stopwatch.seconds(lambda: sleep(next(naps)), repeats=3) < 0.05
+
+
+def test_the_stopwatch_notes_the_time_of_a_block():
+    seconds = {"before": 1.0}
+    with stopwatch.into(seconds, "nap"):
+        sleep(0.02)
+    assert 0.02 <= seconds["nap"] < 1
+    assert seconds["before"] == 1.0
+
+
+def test_commands_run_one_after_the_other_in_a_clone(monkeypatch, tmp_path):
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    (tmp_path / "Makefile").write_text("venv:\n\techo made > made\nbook:\n\ttest -f made\n")
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", "-C", tmp_path, "add", "."], check=True)
+    subprocess.run(["git", "-C", tmp_path, *identity, "commit", "-qm", "one"], check=True)
+    monkeypatch.setattr(commands, "ROOT", tmp_path)
+    monkeypatch.setattr(commands, "COMMANDS", ("make venv", "make book"))
+    rows = commands.in_a_fresh_clone()
+    assert [row["command"] for row in rows] == ["make venv", "make book"]
+    assert all(0 < row["seconds"] < 60 for row in rows)
+    assert not (tmp_path / "made").exists()
+    monkeypatch.setattr(commands, "COMMANDS", ("make book",))  # a clone of its own: nothing made
+    with pytest.raises(subprocess.CalledProcessError):
+        commands.in_a_fresh_clone()
 
 
 def test_peak_memory_is_that_of_the_call_alone():

@@ -29,8 +29,20 @@ def results(tmp_path):
     return folder
 
 
-def test_times_and_checksums_come_from_the_manifest(results, tmp_path):
-    notebook = run("92-reproduce", tmp_path, results=str(results))
+@pytest.fixture
+def benchmarks(tmp_path):
+    """A report of benchmarks, as far as this page reads it."""
+    path = tmp_path / "report.json"
+    rows = [{"command": "make venv", "seconds": 90.0}, {"command": "make book", "seconds": 150.0}]
+    report = {"seconds": {"commands": 240.0, "search": 60.0}, "tables": {"commands": rows}}
+    path.write_text(json.dumps(report))
+    return path
+
+
+def test_times_and_checksums_come_from_the_manifest_and_the_benchmarks(
+    results, benchmarks, tmp_path
+):
+    notebook = run("92-reproduce", tmp_path, results=str(results), benchmarks=str(benchmarks))
     assert glued(notebook) == {
         "reproduce-networks": 3, "reproduce-settings": 1, "reproduce-hours": 2.5,
         "reproduce-cpu-hours": 0.5, "reproduce-data-seconds": 2.0,
@@ -38,10 +50,16 @@ def test_times_and_checksums_come_from_the_manifest(results, tmp_path):
     assert file_hash(results / "networks.parquet")[:16] in texts(notebook)
     assert "An abacus, 2 cores" in texts(notebook)
     assert "without certificates" in texts(notebook)
+    for told in (
+        "`make venv` took 1.5 minutes", "`make book` took 2.5 minutes",
+        "All of them took 5.0 minutes", file_hash(benchmarks),
+    ):  # fmt: skip
+        assert told in texts(notebook)
+    assert "`make test`" not in texts(notebook)  # which was not measured
     assert n_figures(notebook) == 1
 
 
-def test_a_file_that_is_not_what_the_manifest_says_is_noticed(results, tmp_path):
+def test_a_file_that_is_not_what_the_manifest_says_is_noticed(results, benchmarks, tmp_path):
     (results / "networks.parquet").write_text("another table")
     with pytest.raises(papermill.PapermillExecutionError, match=r"networks\.parquet"):
-        run("92-reproduce", tmp_path, results=str(results))
+        run("92-reproduce", tmp_path, results=str(results), benchmarks=str(benchmarks))

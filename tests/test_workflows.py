@@ -145,8 +145,9 @@ def test_the_week_resolves_anew_before_it_tests_and_builds():
     lines = [step.get("run", "") for step in jobs(WEEKLY)["newest"]["steps"]]
     places = [
         next(place for place, line in enumerate(lines) if line.startswith(f"make {target}"))
-        for target in ("lock", "lint test", "book")
+        for target in ("lock", "lint test", "book", "test-site")
     ]
     assert places == sorted(places)
+    assert lines[places[0]] == "make lock TORCH_PAIR= && rm -rf .venv"
     assert "--builder linkcheck" in commands()
     assert "schedule" in read(WEEKLY)[True]
