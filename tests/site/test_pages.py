@@ -27,6 +27,10 @@ TOO_WIDE = """() => {
     .filter((element) => element.getBoundingClientRect().right > room + 1)
     .map((element) => element.outerHTML.slice(0, 120)).slice(0, 5);
 }"""
+# Figures are up to 630 pixels wide, with letters of 9 points: at 500, they are as small print is.
+TOO_SMALL = """() => [...document.querySelectorAll("figure.align-default img")]
+  .filter((picture) => picture.clientWidth < Math.min(picture.naturalWidth, 500))
+  .map((picture) => picture.currentSrc)"""
 STILL = "*, *::before, *::after { transition: none !important; animation: none !important; }"
 
 
@@ -39,6 +43,7 @@ class Visit:
     prose: str
     axe: dict[str, list[str]] = field(default_factory=dict)
     too_wide: list[str] = field(default_factory=list)
+    too_small: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +58,7 @@ def visit(open_page, address):
         only_contrast = {"type": "rule", "values": ["color-contrast"]}
         seen.axe["dark"] = violations(page, {"runOnly": only_contrast})
         page.set_viewport_size(PHONE)
-        seen.too_wide = page.evaluate(TOO_WIDE)
+        seen.too_wide, seen.too_small = page.evaluate(TOO_WIDE), page.evaluate(TOO_SMALL)
         page.context.close()
         return seen
 
@@ -91,6 +96,10 @@ def test_every_number_and_reference_is_resolved(visit, page_name):
 
 def test_page_is_no_wider_than_a_phone(visit, page_name):
     assert visit(page_name).too_wide == []
+
+
+def test_figures_stay_legible_on_a_phone(visit, page_name):
+    assert visit(page_name).too_small == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
