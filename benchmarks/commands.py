@@ -22,8 +22,19 @@ def in_a_fresh_clone() -> list[dict[str, object]]:
     environment.setdefault("MODLIB_DATA", str(ROOT / "data"))
     with TemporaryDirectory() as folder:
         subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
-        run = partial(subprocess.run, cwd=folder, env=environment, check=True, capture_output=True)
         return [
-            {"command": command, "seconds": seconds_once(partial(run, command.split()))}
+            {
+                "command": command,
+                "seconds": seconds_once(partial(_run, command, folder, environment)),
+            }
             for command in COMMANDS
         ]
+
+
+def _run(command: str, folder: str, environment: dict[str, str]) -> None:
+    result = subprocess.run(
+        command.split(), cwd=folder, env=environment, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    if result.returncode:
+        raise RuntimeError(f"{command} failed:\n{result.stdout[-4000:]}")

@@ -52,7 +52,7 @@ def test_commands_run_one_after_the_other_in_a_clone(monkeypatch, tmp_path):
     assert all(0 < row["seconds"] < 60 for row in rows)
     assert not (tmp_path / "made").exists()
     monkeypatch.setattr(commands, "COMMANDS", ("make book",))  # a clone of its own: nothing made
-    with pytest.raises(subprocess.CalledProcessError):
+    with pytest.raises(RuntimeError, match=r"make book failed:\n.*test -f made"):
         commands.in_a_fresh_clone()
 
 

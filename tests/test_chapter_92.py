@@ -55,7 +55,7 @@ def test_times_and_checksums_come_from_the_manifest_and_the_benchmarks(
         "All of them took 5.0 minutes", file_hash(benchmarks),
     ):  # fmt: skip
         assert told in texts(notebook)
-    assert "`make test`" not in texts(notebook)  # which was not measured
+    assert "`make test` was not measured" in texts(notebook)
     assert n_figures(notebook) == 1
 
 

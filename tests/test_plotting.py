@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import matplotlib as mpl
+import nbformat
 import numpy as np
+import papermill
 import pytest
 
 mpl.use("Agg")
@@ -266,3 +268,29 @@ def test_a_change_of_agreement_is_drawn_with_its_sign_on_even_colours(ax):
     assert written[1, 0] == "+0.25"
     assert written[2, 0] == "-0.40"
     assert [line.get_ydata()[0] for line in ax.lines[:1]] == [1.5]  # between the families
+
+
+# -------------------------------------------------------------------------------------- notebooks
+
+
+def drawn_in_a_notebook(folder) -> str:
+    """A figure as the book shows it: an SVG among the outputs of an executed cell."""
+    cell = """
+%matplotlib inline
+from matplotlib import pyplot as plt
+from modlib import plotting
+plotting.use_style()
+plt.plot([1, 2])
+plt.show()
+"""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    nbformat.write(notebook, folder / "figure.ipynb")
+    run = papermill.execute_notebook(
+        folder / "figure.ipynb", None, progress_bar=False, kernel_name="python3"
+    )
+    (figure,) = [o.data["image/svg+xml"] for o in run.cells[0].outputs if "data" in o]
+    return figure
+
+
+def test_the_same_figure_is_the_same_to_the_byte_whenever_it_is_drawn(tmp_path):
+    assert drawn_in_a_notebook(tmp_path) == drawn_in_a_notebook(tmp_path)
