@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from functools import partial
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.stopwatch import seconds_once
@@ -20,5 +19,5 @@ def of_the_small_sweep() -> list[dict[str, object]]:
 def _sweep(n_workers: int) -> None:
     with TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "modlib", "sweep", "--preset", "smoke"]
-        options = ["--workers", str(n_workers), "--results", str(Path(folder))]
+        options = ["--workers", str(n_workers), "--results", folder]
         subprocess.run([*command, *options], check=True, stderr=subprocess.DEVNULL)
