@@ -16,13 +16,14 @@ from typing import Any
 import torch
 from dask.system import CPU_COUNT
 
-from modlib import __version__, optimality, optimality_kernels, provenance, results
+from modlib import __version__, provenance, results
 from modlib.analysis import METHODS, RULES
 from modlib.cluster import connect, wait
 from modlib.config import SettingConfig
 from modlib.data import Dataset, load
 from modlib.optimality import certify
 from modlib.similarity import normalize, similarity_matrices
+from modlib.source import code_digest
 from modlib.store import Store
 from modlib.training import load_weights
 
@@ -115,10 +116,8 @@ def certify_sweep(
 
 def code_hash(code: str) -> str:
     """Twelve hexadecimal digits for the sweep's code and that of the certificates."""
-    digest = sha256(code.encode())
-    for module in (optimality, optimality_kernels):
-        digest.update(provenance.file_hash(Path(str(module.__file__))).encode())
-    return digest.hexdigest()[:12]
+    own = code_digest(provenance.ROOT, ["modlib.optimality"])
+    return sha256(f"{code} {own}".encode()).hexdigest()[:12]
 
 
 def _part_name(layer: Layer, store: Store, time_limit: float) -> str:

@@ -1,7 +1,5 @@
 """Where results come from: which code, libraries, data and machine."""
 
-import ast
-import json
 import os
 import platform
 import time
@@ -13,6 +11,7 @@ from pathlib import Path
 
 from modlib import __version__
 from modlib.data import Dataset
+from modlib.source import code_digest
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "90-setting.ipynb"
@@ -31,40 +30,17 @@ def versions() -> dict[str, str]:
 def code_hash() -> str:
     """Twelve hexadecimal digits that change with all that may change a setting's tables.
 
-    That is the code of :mod:`modlib.analysis` and of every module of ours that it imports,
-    directly or not, the code cells of the setting's notebook, and the versions of the libraries
-    below them.
+    That is the notebook of a setting, :mod:`modlib.analysis` and every module of ours that these
+    import, directly or not, as :func:`modlib.source.code_digest` reads them, and the versions of
+    the libraries below them.
 
     Raises
     ------
     FileNotFoundError
         If the notebook is not there: it comes with a checkout, not with an installed package.
     """
-    digest = sha256(repr(versions()).encode())
-    for path in _files_behind(Path(__file__).with_name("analysis.py")):
-        digest.update(f"{path.name} {file_hash(path)}\n".encode())
-    cells = json.loads(NOTEBOOK.read_text())["cells"]
-    digest.update(repr([c["source"] for c in cells if c["cell_type"] == "code"]).encode())
-    return digest.hexdigest()[:12]
-
-
-def _files_behind(path: Path) -> list[Path]:
-    """A module and all modules beside it that it imports, and that those import, in order."""
-    found, new = set(), {path}
-    while new:
-        found |= new
-        new = {other for known in new for other in _imported(known)} - found
-    return sorted(found)
-
-
-def _imported(path: Path) -> set[Path]:
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.removeprefix("modlib."))
-            if node.module == "modlib":
-                names |= {alias.name for alias in node.names}
-    return {file for name in names if (file := path.with_name(f"{name}.py")).is_file()}
+    code = code_digest(ROOT, ["modlib.analysis"], NOTEBOOK)
+    return sha256(f"{versions()!r} {code}".encode()).hexdigest()[:12]
 
 
 def file_hash(path: Path) -> str:

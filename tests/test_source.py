@@ -1,0 +1,176 @@
+"""Which changes of the code make results stale: those of meaning, in whatever is imported."""
+
+import ast
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from modlib import source
+from modlib.source import code_digest, imported, tree_of
+
+ROOT = Path(__file__).parents[1]
+FILES = {
+    "ours/__init__.py": 'HOMES = {"lazy": "ours.deep.lazy", "unused": "ours.unused"}\n',
+    "ours/top.py": (
+        '"""Docstring."""\nfrom typing import TYPE_CHECKING\n\nimport ours.plain\n'
+        "import ours.other as other\nfrom ours import beside\nfrom ours.deep.inner import LIMIT\n"
+        "if TYPE_CHECKING:\n    from ours.checked import Kind\n"
+        "\ndef late():\n    import importlib\n    from .deep import relative\n"
+        '    return importlib.import_module("ours.named")\n'
+    ),
+    "ours/plain.py": "ONE = 1\n",
+    "ours/other.py": "ONE = 1\n",
+    "ours/beside.py": "from ours import looks\nONE = 1\n",
+    "ours/named.py": "ONE = 1\n",
+    "ours/looks.py": 'RED = "#f00"\n',
+    "ours/checked.py": "ONE = 1\n",
+    "ours/unused.py": "ONE = 1\n",
+    "ours/stranger.py": "ONE = 1\n",
+    "ours/deep/__init__.py": "from .eager import ONE\n",
+    "ours/deep/eager.py": "ONE = 1\n",
+    "ours/deep/inner.py": (
+        'class A:\n    """Docstring."""\n\n    x = 1\n    """Of x."""\n\n    def f(self):\n'
+        '        """Docstring."""\n        return 1  # a comment\n\nLIMIT = 0.5\n'
+    ),
+    "ours/deep/relative.py": "from ..deep import lazy\n",
+    "ours/deep/lazy.py": "ONE = 1\n",
+}
+CELLS = [
+    ("from ours import lazy", False),
+    ("values = lazy.ONE", False),
+    ("colour = 'red'\nplot(values, colour)", True),
+    ("mean = sum(values)\nplot(mean)", True),
+    ("table = mean", False),
+]
+
+
+def write_notebook(folder: Path, cells) -> Path:
+    notebook = nbformat.v4.new_notebook()
+    for text, draws in cells:
+        metadata = {"mystnb": {"figure": {"caption": "A."}}} if draws else {}
+        notebook.cells.append(nbformat.v4.new_code_cell(text, metadata=metadata))
+    notebook.cells.append(nbformat.v4.new_markdown_cell("prose"))
+    nbformat.write(notebook, folder / "notebook.ipynb")
+    return folder / "notebook.ipynb"
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "PACKAGES", ("ours",))
+    monkeypatch.setattr(source, "PAINT", ("ours.looks",))
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    write_notebook(tmp_path, CELLS)
+    return tmp_path
+
+
+def digest(tree: Path) -> str:
+    return code_digest(tree, ["ours.top"], tree / "notebook.ipynb")
+
+
+REACHED = [
+    ("ours/plain.py", "import of a module"),
+    ("ours/other.py", "import under another name"),
+    ("ours/beside.py", "import from the package"),
+    ("ours/deep/inner.py", "import from a sub-package"),
+    ("ours/deep/__init__.py", "a package on the way"),
+    ("ours/deep/eager.py", "what a package imports"),
+    ("ours/deep/relative.py", "relative import within a function"),
+    ("ours/named.py", "import by a literal name"),
+    ("ours/deep/lazy.py", "a name of the face"),
+    ("ours/__init__.py", "the face itself"),
+]
+
+
+@pytest.mark.parametrize(("name", "how"), REACHED, ids=[how for _, how in REACHED])
+def test_a_changed_constant_counts_however_it_is_imported(tree, name, how):
+    before = digest(tree)
+    with (tree / name).open("a") as file:
+        file.write("\nADDED = 2\n")
+    assert digest(tree) != before
+
+
+@pytest.mark.parametrize("name", ["looks", "checked", "stranger"])
+def test_what_draws_what_only_checkers_read_and_what_nobody_imports_does_not_count(tree, name):
+    before = digest(tree)
+    (tree / "ours" / f"{name}.py").write_text("OTHER = 3\n")
+    assert digest(tree) == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        ('"""Docstring."""', '"""Other words."""', False),
+        ('"""Of x."""', '"""Other words of x."""', False),
+        ('    """Of x."""\n', "", False),
+        ("# a comment", "# another", False),
+        ("LIMIT = 0.5", "LIMIT  =  (0.5)", False),
+        ("LIMIT = 0.5", "LIMIT = 0.25", True),
+        ("x = 1", "x = 2", True),
+        ("return 1", "return 2", True),
+    ],
+)
+def test_meaning_counts_prose_and_layout_do_not(tree, old, new, counts):
+    before = digest(tree)
+    path = tree / "ours" / "deep" / "inner.py"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    assert (digest(tree) != before) == counts
+
+
+@pytest.mark.parametrize(
+    ("line", "counts"),
+    [("import ours", True), ("from ours import unused as lazy", True), ("from ours import *", True),
+     ("from ours import beside", False), ("from ours.plain import ONE", False)],
+)  # fmt: skip
+def test_what_a_package_loads_when_used_counts_where_it_may_be_used(tree, line, counts):
+    (tree / "ours" / "top.py").write_text(f"{line}\n")
+    before = digest(tree)
+    (tree / "ours" / "unused.py").write_text("ONE = 2\n")
+    assert (digest(tree) != before) == counts
+
+
+@pytest.mark.parametrize(
+    ("cell", "new", "counts"),
+    [
+        (1, "values = 2 * lazy.ONE", True),
+        (1, "values  =  lazy.ONE  # once", False),
+        (2, "colour = 'blue'\nplot(values, colour)", False),
+        (3, "mean = 2 * sum(values)\nplot(mean)", True),  # a later cell makes its table of it
+    ],
+)
+def test_cells_count_unless_they_only_draw(tree, cell, new, counts):
+    before = digest(tree)
+    cells = list(CELLS)
+    cells[cell] = (new, cells[cell][1])
+    write_notebook(tree, cells)
+    assert (digest(tree) != before) == counts
+
+
+def test_a_root_that_is_not_there_is_refused(tree):
+    with pytest.raises(ModuleNotFoundError, match=r"No module named 'ours.nothing' below"):
+        code_digest(tree, ["ours.nothing"])
+    with pytest.raises(FileNotFoundError):
+        code_digest(tree, [], tree / "none.ipynb")
+
+
+def test_every_form_of_import_is_followed_in_the_real_tree():
+    # By running: every module of ours that importing analysis loads is in the closure.
+    import subprocess
+    import sys
+
+    code = "import sys, modlib.analysis; print(*[n for n in sys.modules if n.startswith('modlib')])"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.split()
+    closure = source._closure(source._with_parents("modlib.analysis"), ROOT)
+    assert {name for name in loaded if not source._is_paint(name)} <= set(closure)
+
+
+def test_a_tree_without_words_is_left_as_it_is():
+    assert ast.dump(tree_of("x = 1")) == ast.dump(ast.parse("x = 1"))
+    assert imported(tree_of("import os, numpy"), "", ROOT) == set()
