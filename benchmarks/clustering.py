@@ -10,7 +10,7 @@ from oracles import literal_monte_carlo
 
 from benchmarks.networks import matrices, untrained_matrix
 from benchmarks.stopwatch import seconds, seconds_once
-from modlib.clustering import Modules, find_modules, monte_carlo_modules, spectral_modules
+from modlib.clustering.find import Modules, find_modules, monte_carlo_modules, spectral_modules
 from modlib.modularity import modularity, to_adjacency
 
 N_STEPS = 5000

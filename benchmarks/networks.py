@@ -5,11 +5,11 @@ from functools import cache
 import numpy as np
 import torch
 
-from modlib.config import TrainingConfig
-from modlib.data import Dataset, load_or_digits
+from experiments.config import TrainingConfig
+from experiments.data import Dataset, load_or_digits
+from experiments.training.train import train
 from modlib.models import MLP
-from modlib.similarity import normalize, similarity_matrices
-from modlib.training import train
+from modlib.similarity.compute import normalize, similarity_matrices
 
 EPOCHS = 15  # not the full recipe, but past the point where clusters change much
 

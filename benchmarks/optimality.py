@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.networks import matrices, untrained_matrix
-from modlib.optimality import certify
+from modlib.optimality.certificate import certify
 
 TIME_LIMIT = 60.0  # seconds for each matrix
 N_MATRICES = 10

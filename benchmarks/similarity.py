@@ -11,7 +11,7 @@ from torch.nn import functional
 from benchmarks.networks import data, samples, trained
 from benchmarks.stopwatch import peak_mebibytes, seconds, seconds_once
 from modlib.models import MLP
-from modlib.similarity import similarity_matrices
+from modlib.similarity.compute import similarity_matrices
 
 N_INPUTS = 10_000
 N_FUNC = 2_000  # for what takes half a minute; its cost is the same for every chunk

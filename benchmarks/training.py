@@ -11,10 +11,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from benchmarks.machine import gigaflops
 from benchmarks.networks import data
 from benchmarks.stopwatch import one_thread, seconds, seconds_once
-from modlib.config import TrainingConfig
-from modlib.data import split
+from experiments.config import TrainingConfig
+from experiments.data import split
+from experiments.training.train import train
 from modlib.models import MLP
-from modlib.training import train
 
 N_NETWORKS = 9  # of one setting in the sweep
 N_EPOCHS = 3  # of the stack; the first is to warm up

@@ -1,4 +1,4 @@
-"""The commands: ``python -m modlib sweep``, ``certify``, ``status`` and ``claims``."""
+"""The commands: ``python -m experiments sweep``, ``certify``, ``status`` and ``claims``."""
 
 import argparse
 import signal
@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from modlib import provenance
-from modlib.certificates import TIME_LIMIT, certify_sweep, layers
-from modlib.claims import ledger
-from modlib.config import DEVICES, SettingConfig
-from modlib.sweep import PRESETS, preset, status, sweep
+from experiments.config import DEVICES, SettingConfig
+from experiments.engine import provenance
+from experiments.engine.certificates import TIME_LIMIT, certify_sweep, layers
+from experiments.engine.sweep import PRESETS, preset, status, sweep
+from experiments.report.claims import ledger
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,7 +40,7 @@ DEFAULT_RESULTS = {"paper": "results", "smoke": "_build/smoke"}
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "python -m modlib", description="The sweep of the book, and what follows from it."
+        "python -m experiments", description="The sweep of the book, and what follows from it."
     )
     commands = parser.add_subparsers(required=True, metavar="command")
     run = commands.add_parser("sweep", help="run what is not done of a sweep")

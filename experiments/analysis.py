@@ -16,15 +16,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from modlib.clustering import Modules, find_modules, monte_carlo_modules, spectral_modules
+from experiments.config import AnalysisConfig, SettingConfig
+from experiments.data import Dataset, split
+from experiments.engine.provenance import Stopwatch
+from experiments.engine.tables import beside
+from experiments.training.train import TrainedNetwork, score
+from modlib.clustering.find import Modules, find_modules, monte_carlo_modules, spectral_modules
 from modlib.comparison import cluster_similarity, pairwise_agreement
-from modlib.config import AnalysisConfig, SettingConfig
-from modlib.data import Dataset, split
 from modlib.modularity import effective_clusters, to_adjacency
-from modlib.provenance import Stopwatch
-from modlib.results import beside
-from modlib.similarity import MEASURES, normalize, similarity_matrices
-from modlib.training import TrainedNetwork, score
+from modlib.similarity.compute import MEASURES, normalize, similarity_matrices
 
 RULES = {"inside": "max", "outside": "geometric"}
 """The rule of normalisation that belongs to each place of the absolute value."""
@@ -54,7 +54,7 @@ def analyze(
     Parameters
     ----------
     networks
-        As :func:`modlib.training.train` returns them, of one setting.
+        As :func:`experiments.training.train.train` returns them, of one setting.
     setting
         What they were trained with, and how to cluster them; its ``analysis.absolute`` is of no
         account, since both conventions are taken.
@@ -70,7 +70,7 @@ def analyze(
     -------
     dict of lists
         The rows of the tables ``networks``, ``layers``, ``modules`` and ``agreement`` of
-        :data:`modlib.results.TABLES`, without their provenance.
+        :data:`experiments.engine.tables.TABLES`, without their provenance.
     """
     stopwatch = stopwatch or Stopwatch()
     tables: dict[str, Rows] = {"networks": [], "layers": [], "modules": [], "agreement": []}

@@ -7,7 +7,7 @@ from hashlib import sha256
 from numbers import Integral, Real
 from typing import Any
 
-from modlib.regularizers import PENALTIES, REGULARIZERS, UNTRAINED
+from experiments.regularizers import PENALTIES, REGULARIZERS, UNTRAINED
 
 DATASETS = ("mnist", "digits")
 DEVICES = ("cpu", "cuda")
@@ -111,7 +111,7 @@ class TrainingConfig(Checked):
 
     The loss is the cross-entropy plus ``l1 * sum |W| + l2 * sum W**2`` over the weight matrices,
     biases excepted, minimised by Adam. A further ``penalty`` on the weights, one of those recorded
-    in :mod:`modlib.regularizers`, is added ``penalty_strength`` times. The learning rate is
+    in :mod:`experiments.regularizers`, is added ``penalty_strength`` times. The learning rate is
     multiplied by ``plateau_factor`` once the validation loss has not improved for more than
     ``plateau_patience`` epochs; training ends after ``patience`` epochs without a better
     validation loss, or after ``max_epochs``.

@@ -1,14 +1,14 @@
 """Modules of neural networks: which units belong together, seen from the input or the output.
 
-The parts, in the order in which data flows: :mod:`modlib.regularizers`, :mod:`modlib.config`,
-:mod:`modlib.data`, :mod:`modlib.models`, :mod:`modlib.training`, :mod:`modlib.measures`,
-:mod:`modlib.closed_form`, :mod:`modlib.similarity`, :mod:`modlib.modularity`,
-:mod:`modlib.search`, :mod:`modlib.clustering`, :mod:`modlib.optimality`,
-:mod:`modlib.comparison`; for the sweep :mod:`modlib.provenance`, :mod:`modlib.results`,
-:mod:`modlib.analysis`, :mod:`modlib.store`, :mod:`modlib.work`, :mod:`modlib.cluster`,
-:mod:`modlib.sweep`, :mod:`modlib.certificates`; and for the book :mod:`modlib.tables`,
-:mod:`modlib.examples`, :mod:`modlib.bootstrap`, :mod:`modlib.readings`, :mod:`modlib.rules`,
-:mod:`modlib.claims`, :mod:`modlib.explorer`, :mod:`modlib.plotting`, :mod:`modlib.book`.
+The parts, in the order in which data flows: :mod:`experiments.regularizers`, :mod:`experiments.config`,
+:mod:`experiments.data`, :mod:`modlib.models`, :mod:`experiments.training.train`, :mod:`modlib.similarity.measures`,
+:mod:`modlib.similarity.closed_form`, :mod:`modlib.similarity.compute`, :mod:`modlib.modularity`,
+:mod:`modlib.clustering.tabu`, :mod:`modlib.clustering.find`, :mod:`modlib.optimality.certificate`,
+:mod:`modlib.comparison`; for the sweep :mod:`experiments.engine.provenance`, :mod:`experiments.engine.tables`,
+:mod:`experiments.analysis`, :mod:`experiments.engine.store`, :mod:`experiments.engine.run`, :mod:`experiments.engine.workers`,
+:mod:`experiments.engine.sweep`, :mod:`experiments.engine.certificates`; and for the book :mod:`experiments.report.frames`,
+:mod:`experiments.report.examples`, :mod:`experiments.report.bootstrap`, :mod:`experiments.report.readings`, :mod:`experiments.report.rules`,
+:mod:`experiments.report.claims`, :mod:`experiments.report.explorer`, :mod:`modlib.plotting`, :mod:`experiments.report.notes`.
 """
 
 __version__ = "0.1.0"

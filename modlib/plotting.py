@@ -14,7 +14,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
-from modlib import measures, regularizers
+from experiments import regularizers
+from modlib.similarity import measures
 
 COLORS = {name: measure.color for name, measure in measures.RECORDS.items()}
 NAMES = {name: measure.label for name, measure in measures.RECORDS.items()}

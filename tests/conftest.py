@@ -8,7 +8,7 @@ import pytest
 @pytest.fixture(scope="session")
 def mnist_root() -> Path:
     """The root of the real MNIST, found through MODLIB_DATA; skips where it is not there."""
-    from modlib.data import MNIST_FILES, data_root
+    from experiments.data import MNIST_FILES, data_root
 
     root = data_root()
     folder = root / "MNIST" / "raw"
@@ -20,7 +20,7 @@ def mnist_root() -> Path:
 @pytest.fixture(scope="session")
 def digits():
     """The digits of scikit-learn; they come with it."""
-    from modlib.data import load
+    from experiments.data import load
 
     return load("digits")
 
@@ -28,8 +28,8 @@ def digits():
 @pytest.fixture(scope="session")
 def trained(digits):
     """A small network that has learnt the digits; do not change it."""
-    from modlib.config import TrainingConfig
-    from modlib.training import train
+    from experiments.config import TrainingConfig
+    from experiments.training.train import train
 
     config = TrainingConfig(hidden=(16, 12), dropout=0.1, max_epochs=20, learning_rate=5e-3)
     return train(config, digits, [0])[0].model

@@ -21,7 +21,7 @@ from threading import Thread
 from typing import Any
 from unittest import mock
 
-from modlib import data
+from experiments import data
 
 _declared: list[Any] = []  # keeps what declares operators alive, as they vanish with it
 

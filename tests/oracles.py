@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from modlib.config import TrainingConfig
-from modlib.data import Dataset, split
+from experiments.config import TrainingConfig
+from experiments.data import Dataset, split
 from modlib.seeds import generator
 
 # ----------------------------------------------------------------- modularity and its maximum

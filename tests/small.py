@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from modlib.config import AnalysisConfig, SettingConfig, TrainingConfig
-from modlib.sweep import sweep
+from experiments.config import AnalysisConfig, SettingConfig, TrainingConfig
+from experiments.engine.sweep import sweep
 
 STRENGTHS = {"l2": (1e-5, 1e-3), "l1": (1e-5, 1e-3), "dropout": (0.1, 0.4), "untrained": (0.0,)}
 SEEDS = (0, 1, 2)

@@ -1,4 +1,4 @@
-"""Tests of modlib.analysis: rows that fit the schema and say what the library's parts say."""
+"""Tests of experiments.analysis: rows that fit the schema and say what the library's parts say."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from modlib import results
-from modlib.analysis import METHODS, analyze, both_conventions, redundancy
-from modlib.clustering import find_modules
+from experiments.analysis import METHODS, analyze, both_conventions, redundancy
+from experiments.config import AnalysisConfig, SettingConfig, TrainingConfig
+from experiments.engine import tables as results
+from experiments.engine.provenance import Stopwatch
+from experiments.training.train import train
+from modlib.clustering.find import find_modules
 from modlib.comparison import CLUSTER_MEASURES, cluster_similarity
-from modlib.config import AnalysisConfig, SettingConfig, TrainingConfig
 from modlib.modularity import effective_clusters
-from modlib.provenance import Stopwatch
-from modlib.similarity import normalize, pairwise_similarity
-from modlib.training import train
+from modlib.similarity.compute import normalize, pairwise_similarity
 
 SETTING = SettingConfig(
     dataset="digits", regularizer="dropout", strength=0.2, seeds=(3, 5),

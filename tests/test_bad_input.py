@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from modlib.clustering import find_modules, monte_carlo_modules, spectral_modules
+from modlib.clustering.find import find_modules, monte_carlo_modules, spectral_modules
 from modlib.comparison import agreement_matrix, cluster_similarity
 from modlib.models import MLP
 from modlib.modularity import effective_clusters, modularity, modularity_matrix, to_adjacency
-from modlib.optimality import certify
-from modlib.similarity import normalize, pairwise_similarity
+from modlib.optimality.certificate import certify
+from modlib.similarity.compute import normalize, pairwise_similarity
 
 SIMILARITY = np.array([[4.0, 2.0, 0.0], [2.0, 6.0, 1.0], [0.0, 1.0, 3.0]])
 ADJACENCY = SIMILARITY * (1 - np.eye(3))

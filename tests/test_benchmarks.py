@@ -17,9 +17,9 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as program  # noqa: E402
 from benchmarks import clustering, commands, networks, similarity, stopwatch, training  # noqa: E402
-from modlib.config import TrainingConfig  # noqa: E402
+from experiments.config import TrainingConfig  # noqa: E402
 from modlib.models import MLP  # noqa: E402
-from modlib.similarity import similarity_matrices  # noqa: E402
+from modlib.similarity.compute import similarity_matrices  # noqa: E402
 
 
 def allocate(n_mebibytes: int):

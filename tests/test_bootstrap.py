@@ -1,4 +1,4 @@
-"""Tests of modlib.bootstrap against Student's interval, which is exact for normal numbers."""
+"""Tests of experiments.report.bootstrap against Student's interval, which is exact for normal numbers."""
 
 from math import sqrt
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from modlib.bootstrap import draw_counts, interval, mean_draws
+from experiments.report.bootstrap import draw_counts, interval, mean_draws
 
 
 def means(sample, seed=0, n_draws=4000):

@@ -7,17 +7,18 @@ from itertools import product
 import pytest
 import small
 
-from modlib import certificates, provenance, results
-from modlib.analysis import METHODS, RULES
-from modlib.certificates import certify_sweep, layers
+from experiments.analysis import METHODS, RULES
+from experiments.data import load
+from experiments.engine import certificates, provenance
+from experiments.engine import tables as results
+from experiments.engine.certificates import certify_sweep, layers
+from experiments.engine.store import Store
+from experiments.engine.sweep import paper
+from experiments.report.frames import read_results
+from experiments.training.train import load_weights
 from modlib.comparison import cluster_similarity
-from modlib.data import load
 from modlib.modularity import modularity, to_adjacency
-from modlib.similarity import normalize, similarity_matrices
-from modlib.store import Store
-from modlib.sweep import paper
-from modlib.tables import read_results
-from modlib.training import load_weights
+from modlib.similarity.compute import normalize, similarity_matrices
 
 
 def test_seed_0_of_every_setting_and_three_untrained_networks_are_certified():

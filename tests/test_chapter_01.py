@@ -46,5 +46,5 @@ def test_introduction_refuses_what_is_not_there(tmp_path, small, parameters, mes
 
 
 def test_introduction_says_how_to_make_results_where_there_are_none(tmp_path):
-    with pytest.raises(papermill.PapermillExecutionError, match="python -m modlib sweep"):
+    with pytest.raises(papermill.PapermillExecutionError, match="python -m experiments sweep"):
         run("01-introduction", tmp_path, results=str(tmp_path))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from chapters import glued, n_figures, run, texts
 
-from modlib import results
+from experiments.engine import tables as results
 
 
 @pytest.fixture(scope="module")

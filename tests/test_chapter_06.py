@@ -4,7 +4,7 @@ import papermill
 import pytest
 from chapters import glued, n_figures, run, texts
 
-from modlib.tables import read_results
+from experiments.report.frames import read_results
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import pytest
 from chapters import glued, n_figures, run, texts
 
-from modlib.similarity import UPSTREAM
-from modlib.tables import read_results
+from experiments.report.frames import read_results
+from modlib.similarity.compute import UPSTREAM
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from chapters import glued, n_figures, run, texts
 
-from modlib.claims import CHAPTERS, CLAIMS, ledger
+from experiments.report.claims import CHAPTERS, CLAIMS, ledger
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import papermill
 import pytest
 from chapters import glued, n_figures, run, texts
 
-from modlib import results
-from modlib.analysis import METHODS
-from modlib.examples import read_examples
-from modlib.optimality import certify
-from modlib.tables import read_results
+from experiments.analysis import METHODS
+from experiments.engine import tables as results
+from experiments.report.examples import read_examples
+from experiments.report.frames import read_results
+from modlib.optimality.certificate import certify
 
 CHAPTER = "09-optimality"
 NETWORKS = ("dropout-0.1-0", "l2-0.001-0")

@@ -6,7 +6,7 @@ import papermill
 import pytest
 from chapters import glued, n_figures, run, texts
 
-from modlib.provenance import file_hash
+from experiments.engine.provenance import file_hash
 
 
 @pytest.fixture

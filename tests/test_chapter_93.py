@@ -59,7 +59,9 @@ def test_page_says_what_was_not_measured(small_results, tmp_path, report):
     assert "not measured" in texts(notebook)
 
 
-@pytest.mark.parametrize("command", ["dask scheduler", "dask worker", "python -m modlib sweep"])
+@pytest.mark.parametrize(
+    "command", ["dask scheduler", "dask worker", "python -m experiments sweep"]
+)
 def test_commands_of_the_page_know_their_options(command):
     (line,) = [line for line in TEXT.splitlines() if line.startswith("$") and command in line]
     options = re.findall(r"--[a-z-]+", line)

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from world import look, world
 
-from modlib import __main__ as command
-from modlib.claims import CHAPTERS, CLAIMS, HYPOTHESES, judge, ledger, summarize
-from modlib.readings import READINGS
+from experiments import __main__ as command
+from experiments.report.claims import CHAPTERS, CLAIMS, HYPOTHESES, judge, ledger, summarize
+from experiments.report.readings import READINGS
 
 ROOT = Path(__file__).parents[1]
 VERDICTS = ("holds", "partly", "does not hold")

@@ -1,4 +1,4 @@
-"""Tests of modlib.clustering and its kernel: brute force, literal algorithms, theorems."""
+"""Tests of modlib.clustering.find and its kernel: brute force, literal algorithms, theorems."""
 
 from math import log
 
@@ -15,11 +15,16 @@ from oracles import (
     literal_spectral,
 )
 
-from modlib import clustering
-from modlib.clustering import by_falling_size, find_modules, monte_carlo_modules, spectral_modules
-from modlib.kernels import find_temperature, sample
+from modlib.clustering import find as clustering
+from modlib.clustering.find import (
+    by_falling_size,
+    find_modules,
+    monte_carlo_modules,
+    spectral_modules,
+)
+from modlib.clustering.moves import find_temperature, sample
 from modlib.modularity import modularity, to_adjacency
-from modlib.similarity import similarity_matrices
+from modlib.similarity.compute import similarity_matrices
 
 
 def planted(sizes, seed, noise=0.4):

@@ -1,4 +1,4 @@
-"""Tests of modlib.config: every rule and its message, and what the hash depends on."""
+"""Tests of experiments.config: every rule and its message, and what the hash depends on."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from modlib.config import AnalysisConfig, SettingConfig, TrainingConfig
+from experiments.config import AnalysisConfig, SettingConfig, TrainingConfig
 
 WHOLE = "must be a whole number between"
 NUMBER = "must be a number between"
@@ -173,7 +173,7 @@ def test_equal_values_have_equal_hashes(one, other):
 
 
 def test_the_hash_is_the_same_in_another_process():
-    code = "from modlib.config import SettingConfig; print(SettingConfig(seeds=(3, 1)).hash)"
+    code = "from experiments.config import SettingConfig; print(SettingConfig(seeds=(3, 1)).hash)"
     for hash_seed in ("1", "2"):
         output = subprocess.run(
             [sys.executable, "-c", code],

@@ -1,4 +1,4 @@
-"""Tests of modlib.data: exact contents, and one clear error for every way to fail."""
+"""Tests of experiments.data: exact contents, and one clear error for every way to fail."""
 
 import gzip
 import hashlib
@@ -14,7 +14,7 @@ import mirror
 import pytest
 import torch
 
-from modlib import data
+from experiments import data
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = data.MNIST_FILES
 

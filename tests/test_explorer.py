@@ -7,11 +7,11 @@ import shutil
 import numpy as np
 import pytest
 
-from modlib import results
-from modlib.analysis import METHODS
-from modlib.examples import read_examples
-from modlib.explorer import encode_matrix, encode_weights, write_explorer
-from modlib.tables import read_results
+from experiments.analysis import METHODS
+from experiments.engine import tables as results
+from experiments.report.examples import read_examples
+from experiments.report.explorer import encode_matrix, encode_weights, write_explorer
+from experiments.report.frames import read_results
 
 CERTIFIED = ("dropout-0.4-0", 1, "loss_hessian", True)
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from modlib.measures import MEASURES
+from experiments.engine.tables import TABLES
 from modlib.models import MLP
 from modlib.plotting import COLORS, NAMES
-from modlib.results import TABLES
+from modlib.similarity.measures import MEASURES
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "book" / "extend.md").read_text()
@@ -64,11 +64,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from modlib import plotting, provenance, similarity
-from modlib.explorer import write_explorer
-from modlib.regularizers import RECORDS
-from modlib.sweep import paper, smoke, sweep
-from modlib.tables import read_results
+from experiments.engine import provenance
+from modlib.similarity import compute as similarity
+from modlib import plotting
+from experiments.report.explorer import write_explorer
+from experiments.regularizers import RECORDS
+from experiments.engine.sweep import paper, smoke, sweep
+from experiments.report.frames import read_results
 
 assert provenance.ROOT == Path.cwd()
 kind = replace(smoke()[0], regularizer="smooth_l1", seeds=(0,))

@@ -4,11 +4,11 @@ import pytest
 from oracles import highest_modularity, set_partitions
 from scipy.optimize import linprog
 
-from modlib import optimality
+from modlib.clustering.tabu import best_modules
+from modlib.clustering.tabu_kernels import total
 from modlib.modularity import modularity, modularity_matrix, to_adjacency
-from modlib.optimality import TOLERANCE, WIDTH, _Proof, _Relaxation, certify
-from modlib.search import best_modules
-from modlib.search_kernels import total
+from modlib.optimality import certificate as optimality
+from modlib.optimality.certificate import TOLERANCE, WIDTH, _Proof, _Relaxation, certify
 
 ROUNDING = 1e-14  # sums of at most 81 terms below one
 

@@ -102,13 +102,13 @@ class Installed:
             return next(filter(None, found), None)
 sys.meta_path[:] = [Installed()]
 import torch
-from modlib.clustering import find_modules
+from modlib.clustering.find import find_modules
 from modlib.comparison import cluster_similarity
-from modlib.optimality import certify
-from modlib.similarity import pairwise_similarity
-from modlib.training import train
-from modlib.config import TrainingConfig
-from modlib.data import load
+from modlib.optimality.certificate import certify
+from modlib.similarity.compute import pairwise_similarity
+from experiments.training.train import train
+from experiments.config import TrainingConfig
+from experiments.data import load
 network = train(TrainingConfig(hidden=(4, 4), max_epochs=1), load("digits"), [0])[0]
 random = torch.Generator().manual_seed(0)
 inputs, targets = torch.rand(20, 64, generator=random), torch.arange(20) % 10
@@ -124,7 +124,7 @@ def test_importing_the_library_imports_no_extra():
     """Not even where they are installed; clusim, below the comparison alone, brings some along."""
     code = f"import sys, {', '.join(f'modlib.{name}' for name in LIBRARY if name != 'analysis')}"
     loaded = set(python(code + "; print(*sys.modules)").split())
-    assert "modlib.similarity" in loaded
+    assert "modlib.similarity.compute" in loaded
     assert not EXTRAS & loaded
     assert not {"clusim", "sklearn", "igraph", "networkx"} & loaded  # slow
 
@@ -224,7 +224,7 @@ def test_a_setting_writes_below_its_folder_only(tmp_path):
 
 @pytest.mark.parametrize("name", ["../../elsewhere", "l2/../..", "__import__('os').abort()"])
 def test_a_name_that_is_a_path_or_code_is_refused_before_any_work(tmp_path, name):
-    from modlib.config import SettingConfig
+    from experiments.config import SettingConfig
 
     for field in ("dataset", "regularizer", "device"):
         with pytest.raises(ValueError, match=f"{field} must be one of"):

@@ -15,7 +15,7 @@ from matplotlib import colors
 from matplotlib.figure import Figure
 
 from modlib import plotting
-from modlib.similarity import MEASURES
+from modlib.similarity.compute import MEASURES
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from chapters import ROOT
 
-from modlib.claims import ledger
-from modlib.tables import agreement_matrix, by_setting, kept, read_results
+from experiments.report.claims import ledger
+from experiments.report.frames import agreement_matrix, by_setting, kept, read_results
 
 TEXT = " ".join((ROOT / "README.md").read_text().split())
 

@@ -1,4 +1,4 @@
-"""Tests of modlib.results: what the schemas refuse, by name, and what files survive."""
+"""Tests of experiments.engine.tables: what the schemas refuse, by name, and what files survive."""
 
 import re
 from math import inf, nan
@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from modlib import results
-from modlib.results import TABLES, check, concatenate, from_rows, read, write
+from experiments.engine import tables as results
+from experiments.engine.tables import TABLES, check, concatenate, from_rows, read, write
 
 
 def value(column: results.Column, row: int):

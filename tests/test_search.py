@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from oracles import set_partitions
 
+from modlib.clustering.tabu import best_modules
 from modlib.modularity import modularity_matrix, to_adjacency
-from modlib.search import best_modules
 
 
 def random_matrix(n: int, seed: int, density: float = 1.0) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Tests of modlib.similarity: against slow twins, and by theorems."""
+"""Tests of modlib.similarity.compute: against slow twins, and by theorems."""
 
 from copy import deepcopy
 
@@ -8,16 +8,17 @@ import torch
 from oracles import similarity_by_loops
 from torch import nn
 
-from modlib import closed_form, similarity
-from modlib.measures import RECORDS, Measure, View
 from modlib.models import MLP
-from modlib.similarity import (
+from modlib.similarity import closed_form
+from modlib.similarity import compute as similarity
+from modlib.similarity.compute import (
     MEASURES,
     UPSTREAM,
     normalize,
     pairwise_similarity,
     similarity_matrices,
 )
+from modlib.similarity.measures import RECORDS, Measure, View
 
 ABSOLUTES = ("inside", "outside")
 # One, two and three hidden layers; a first hidden layer wider than the input; unequal widths.

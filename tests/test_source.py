@@ -6,8 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from modlib import source
-from modlib.source import code_digest, imported, tree_of
+from experiments.engine import source
+from experiments.engine.source import code_digest, imported, tree_of
 
 ROOT = Path(__file__).parents[1]
 FILES = {
@@ -163,11 +163,11 @@ def test_every_form_of_import_is_followed_in_the_real_tree():
     import subprocess
     import sys
 
-    code = "import sys, modlib.analysis; print(*[n for n in sys.modules if n.startswith('modlib')])"
+    code = "import sys, experiments.analysis; print(*[n for n in sys.modules if n.startswith('modlib')])"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout.split()
-    closure = source._closure(source._with_parents("modlib.analysis"), ROOT)
+    closure = source._closure(source._with_parents("experiments.analysis"), ROOT)
     assert {name for name in loaded if not source._is_paint(name)} <= set(closure)
 
 

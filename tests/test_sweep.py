@@ -20,11 +20,13 @@ import psutil
 import pytest
 import tiny
 
-from modlib import provenance, results, work
-from modlib.config import SettingConfig, TrainingConfig
-from modlib.store import STALE_SECONDS, Store
-from modlib.sweep import paper, smoke
-from modlib.training import load_weights
+from experiments.config import SettingConfig, TrainingConfig
+from experiments.engine import provenance
+from experiments.engine import run as work
+from experiments.engine import tables as results
+from experiments.engine.store import STALE_SECONDS, Store
+from experiments.engine.sweep import paper, smoke
+from experiments.training.train import load_weights
 
 ROOT = Path(__file__).parents[1]
 TABLES = [
@@ -129,7 +131,7 @@ def test_parameters_are_literals_that_the_notebook_knows_and_give_the_same_setti
         assert json.loads(json.dumps(given)) == given
         assert set(given) | {"folder"} == set(defaults) - {"__builtins__"}
         names = {"torch": None}
-        exec("from modlib.config import *", names)
+        exec("from experiments.config import *", names)
         exec(build.partition("torch.")[0], names | given, names)
         assert names["setting"].hash == setting.hash
 

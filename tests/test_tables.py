@@ -1,4 +1,4 @@
-"""Tests of modlib.tables and modlib.examples: what is read is what the sweep has left."""
+"""Tests of experiments.report.frames and experiments.report.examples: what is read is what the sweep has left."""
 
 import numpy as np
 import pandas as pd
@@ -6,12 +6,12 @@ import pytest
 import torch
 from pandas.testing import assert_frame_equal
 
-from modlib import results
-from modlib.analysis import METHODS
-from modlib.data import load
-from modlib.examples import read_examples
-from modlib.similarity import pairwise_similarity
-from modlib.tables import agreement_matrix, by_setting, comparable, kept, read_results
+from experiments.analysis import METHODS
+from experiments.data import load
+from experiments.engine import tables as results
+from experiments.report.examples import read_examples
+from experiments.report.frames import agreement_matrix, by_setting, comparable, kept, read_results
+from modlib.similarity.compute import pairwise_similarity
 
 
 def test_every_table_knows_the_networks_of_its_rows(small_results):

@@ -1,4 +1,4 @@
-"""Tests of modlib.training: against a plain PyTorch loop, and to the bit."""
+"""Tests of experiments.training.train: against a plain PyTorch loop, and to the bit."""
 
 import json
 from copy import deepcopy
@@ -13,11 +13,11 @@ from safetensors.torch import save_file
 from torch.nn import functional
 from torch.nn.utils import parameters_to_vector
 
-from modlib import training
-from modlib.config import TrainingConfig
-from modlib.data import Dataset, load, split
+from experiments.config import TrainingConfig
+from experiments.data import Dataset, load, split
+from experiments.training import train as training
+from experiments.training.train import evaluate, load_weights, save_weights, train
 from modlib.models import MLP
-from modlib.training import evaluate, load_weights, save_weights, train
 
 SHORT = TrainingConfig(hidden=(12, 8), max_epochs=3, batch_size=100, learning_rate=3e-3)
 

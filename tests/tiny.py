@@ -3,9 +3,9 @@
 import signal
 import sys
 
-from modlib import __main__ as command
-from modlib.config import AnalysisConfig, SettingConfig, TrainingConfig
-from modlib.sweep import PRESETS
+from experiments import __main__ as command
+from experiments.config import AnalysisConfig, SettingConfig, TrainingConfig
+from experiments.engine.sweep import PRESETS
 
 OPTIONS = {
     "recipe": TrainingConfig(hidden=(8, 6), max_epochs=2, learning_rate=0.01),

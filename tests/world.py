@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from modlib.analysis import METHODS
+from experiments.analysis import METHODS
 from modlib.comparison import CLUSTER_MEASURES
-from modlib.similarity import UPSTREAM
+from modlib.similarity.compute import UPSTREAM
 
 STRENGTHS = {"l2": (1, 2, 3, 4), "l1": (1, 2, 3, 4), "dropout": (1, 2, 3, 4), "untrained": (0,)}
 N_SEEDS = {"l2": 4, "l1": 4, "dropout": 4, "untrained": 6}

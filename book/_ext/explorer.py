@@ -15,7 +15,7 @@ def load_script(app, pagename, *_):
 def write_data(app, exception):
     """Write the data once the pages are there, if the explorer is among them."""
     if exception is None and app.builder.format == "html" and PAGE in app.env.found_docs:
-        from modlib.explorer import write_explorer
+        from experiments.report.explorer import write_explorer
 
         write_explorer(Path(app.srcdir) / "results", Path(app.outdir) / "_static" / "explorer")
 

@@ -16,16 +16,18 @@ from typing import Any
 import torch
 from dask.system import CPU_COUNT
 
-from modlib import __version__, provenance, results
-from modlib.analysis import METHODS, RULES
-from modlib.cluster import connect, wait
-from modlib.config import SettingConfig
-from modlib.data import Dataset, load
-from modlib.optimality import certify
-from modlib.similarity import normalize, similarity_matrices
-from modlib.source import code_digest
-from modlib.store import Store
-from modlib.training import load_weights
+from experiments.analysis import METHODS, RULES
+from experiments.config import SettingConfig
+from experiments.data import Dataset, load
+from experiments.engine import provenance
+from experiments.engine import tables as results
+from experiments.engine.source import code_digest
+from experiments.engine.store import Store
+from experiments.engine.workers import connect, wait
+from experiments.training.train import load_weights
+from modlib import __version__
+from modlib.optimality.certificate import certify
+from modlib.similarity.compute import normalize, similarity_matrices
 
 ABSOLUTE = "inside"  # the convention of the printed equations
 TRAINED_SEED = 0
@@ -79,7 +81,7 @@ def certify_sweep(
     time_limit
         Seconds for each matrix.
     n_workers, scheduler
-        As for :func:`modlib.sweep.sweep`.
+        As for :func:`experiments.engine.sweep.sweep`.
     report
         Called all the while with the numbers of layers done and in all.
 
@@ -116,7 +118,7 @@ def certify_sweep(
 
 def code_hash(code: str) -> str:
     """Twelve hexadecimal digits for the sweep's code and that of the certificates."""
-    own = code_digest(provenance.ROOT, ["modlib.optimality"])
+    own = code_digest(provenance.ROOT, ["modlib.optimality.certificate"])
     return sha256(f"{code} {own}".encode()).hexdigest()[:12]
 
 

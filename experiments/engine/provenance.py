@@ -9,11 +9,11 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
+from experiments.data import Dataset
+from experiments.engine.source import code_digest
 from modlib import __version__
-from modlib.data import Dataset
-from modlib.source import code_digest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks" / "90-setting.ipynb"
 LIBRARIES = ("clusim", "numba", "numpy", "pyarrow", "scikit-learn", "torch")
 
@@ -30,8 +30,8 @@ def versions() -> dict[str, str]:
 def code_hash() -> str:
     """Twelve hexadecimal digits that change with all that may change a setting's tables.
 
-    That is the notebook of a setting, :mod:`modlib.analysis` and every module of ours that these
-    import, directly or not, as :func:`modlib.source.code_digest` reads them, and the versions of
+    That is the notebook of a setting, :mod:`experiments.analysis` and every module of ours that these
+    import, directly or not, as :func:`experiments.engine.source.code_digest` reads them, and the versions of
     the libraries below them.
 
     Raises
@@ -39,7 +39,7 @@ def code_hash() -> str:
     FileNotFoundError
         If the notebook is not there: it comes with a checkout, not with an installed package.
     """
-    code = code_digest(ROOT, ["modlib.analysis"], NOTEBOOK)
+    code = code_digest(ROOT, ["experiments.analysis"], NOTEBOOK)
     return sha256(f"{versions()!r} {code}".encode()).hexdigest()[:12]
 
 

@@ -15,10 +15,11 @@ import papermill
 from jupyter_client.manager import AsyncKernelManager
 from papermill.exceptions import PapermillExecutionError
 
-from modlib import provenance, results
-from modlib.analysis import METHODS
-from modlib.config import SettingConfig, TrainingConfig
-from modlib.store import Store
+from experiments.analysis import METHODS
+from experiments.config import SettingConfig, TrainingConfig
+from experiments.engine import provenance
+from experiments.engine import tables as results
+from experiments.engine.store import Store
 
 N_ATTEMPTS = 3  # at a setting whose kernel dies: it may have been killed, or have run out of memory
 ONE_THREAD = dict.fromkeys(

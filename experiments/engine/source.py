@@ -8,9 +8,9 @@ from pathlib import Path
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
-PACKAGES = ("modlib",)
+PACKAGES = ("modlib", "experiments")
 """What is ours: everything else is told by the versions of libraries."""
-PAINT = ("modlib.plotting", "modlib.book", "modlib.explorer")
+PAINT = ("modlib.plotting", "experiments.report")
 """Modules that draw, or read what runs have left: no table depends on them."""
 FACE = "HOMES"
 """The name of the table, in a package, of the modules that its names are loaded from when used."""

@@ -16,9 +16,9 @@ from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
 
-from modlib.config import SettingConfig
-from modlib.provenance import file_hash
-from modlib.results import beside, sync
+from experiments.config import SettingConfig
+from experiments.engine.provenance import file_hash
+from experiments.engine.tables import beside, sync
 
 RECORD = "record.json"
 FAILURE = "failure.json"

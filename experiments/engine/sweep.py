@@ -10,12 +10,14 @@ from dask.system import CPU_COUNT
 from distributed import Client
 from safetensors.torch import load_file, save_file
 
-from modlib import provenance, regularizers, results
-from modlib.cluster import connect, wait
-from modlib.config import MILD_L2, AnalysisConfig, SettingConfig, TrainingConfig
-from modlib.store import Store
+from experiments import regularizers
+from experiments.config import MILD_L2, AnalysisConfig, SettingConfig, TrainingConfig
+from experiments.engine import provenance
+from experiments.engine import tables as results
+from experiments.engine.run import TABLES, run_setting
+from experiments.engine.store import Store
+from experiments.engine.workers import connect, wait
 from modlib.validation import check_choice
-from modlib.work import TABLES, run_setting
 
 N_SEEDS, N_UNTRAINED, UNTRAINED_AT_ONCE = 9, 100, 25
 CLOCKS = ("seconds", "cpu_seconds")

@@ -18,10 +18,10 @@ from uuid import uuid4
 import pyarrow as pa
 from pyarrow import compute, parquet
 
+from experiments.config import ABSOLUTES
+from experiments.regularizers import REGULARIZERS
 from modlib.comparison import CLUSTER_MEASURES
-from modlib.config import ABSOLUTES
-from modlib.regularizers import REGULARIZERS
-from modlib.similarity import MEASURES
+from modlib.similarity.compute import MEASURES
 from modlib.validation import check_choice, is_whole
 
 TEXT, WHOLE, REAL, FLAG, LABELS = (

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from modlib import rules
-from modlib.bootstrap import interval
-from modlib.readings import N_DRAWS, READINGS, SEARCHES, Lacking, Reading
-from modlib.tables import Results, read_results
+from experiments.report import rules
+from experiments.report.bootstrap import interval
+from experiments.report.frames import Results, read_results
+from experiments.report.readings import N_DRAWS, READINGS, SEARCHES, Lacking, Reading
 
 
 @dataclass(frozen=True)
@@ -304,7 +304,7 @@ def ledger(folder: str | os.PathLike[str], seed: int = 0, n_draws: int = N_DRAWS
     Raises
     ------
     FileNotFoundError, ValueError
-        As for :func:`modlib.tables.read_results`.
+        As for :func:`experiments.report.frames.read_results`.
     """
     return summarize(judge(read_results(folder), seed, n_draws))
 

@@ -9,9 +9,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from modlib.analysis import RULES
+from experiments.analysis import RULES
 from modlib.models import MLP
-from modlib.similarity import normalize
+from modlib.similarity.compute import normalize
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
-from modlib import measures, regularizers
-from modlib.analysis import METHODS, RULES
-from modlib.examples import Examples, read_examples
+from experiments import regularizers
+from experiments.analysis import METHODS, RULES
+from experiments.report.examples import Examples, read_examples
+from experiments.report.frames import Results, read_results
 from modlib.plotting import COLORS
-from modlib.tables import Results, read_results
+from modlib.similarity import measures
 
 DIGITS = 8
 """Decimals to which values of tables are rounded."""

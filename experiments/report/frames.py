@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from modlib import results
-from modlib.analysis import METHODS
+from experiments.analysis import METHODS
+from experiments.engine import tables as results
 
 NETWORK_COLUMNS = ["network", "regularizer", "strength", "seed", "kept"]
 MEASURED = ("layers", "modules", "agreement", "certificates")
@@ -85,7 +85,7 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
     if missing:
         raise FileNotFoundError(
             f"{folder} must hold the tables of a finished sweep. It lacks {', '.join(missing)}: "
-            "run python -m modlib sweep, or name another folder."
+            "run python -m experiments sweep, or name another folder."
         )
     return Results(folder)
 

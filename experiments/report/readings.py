@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from modlib.analysis import METHODS
-from modlib.bootstrap import draw_counts
+from experiments.analysis import METHODS
+from experiments.config import ABSOLUTES
+from experiments.report.bootstrap import draw_counts
+from experiments.report.frames import Results, kept
 from modlib.comparison import CLUSTER_MEASURES
-from modlib.config import ABSOLUTES
 from modlib.modularity import effective_clusters
-from modlib.tables import Results, kept
 
 SEARCHES = ("paper", "best")
 READINGS = tuple(product(ABSOLUTES, SEARCHES))

@@ -1,14 +1,14 @@
 """The rules that decide the claims of the paper: the numbers of each, for every draw of seeds.
 
-``book/hypotheses`` gives them in words, and :data:`modlib.claims.CLAIMS` where they must lie.
+``book/hypotheses`` gives them in words, and :data:`experiments.report.claims.CLAIMS` where they must lie.
 """
 
 import numpy as np
 from scipy.stats import rankdata
 
-from modlib.analysis import METHODS
-from modlib.readings import DISTINCT_MEASURES, PAIRS, Lacking, Reading
-from modlib.similarity import UPSTREAM
+from experiments.analysis import METHODS
+from experiments.report.readings import DISTINCT_MEASURES, PAIRS, Lacking, Reading
+from modlib.similarity.compute import UPSTREAM
 
 Numbers = tuple[np.ndarray, ...]
 """One array ``[draws]`` for each part of a claim."""

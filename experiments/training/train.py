@@ -23,12 +23,12 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from modlib.config import TrainingConfig
-from modlib.data import Dataset, split
+from experiments.config import TrainingConfig
+from experiments.data import Dataset, split
+from experiments.regularizers import PENALTIES
+from experiments.training.stack import adam
 from modlib.models import MLP, evaluating
-from modlib.regularizers import PENALTIES
 from modlib.seeds import generator
-from modlib.training_kernels import adam
 from modlib.validation import is_whole
 
 ADAM_BETAS = (0.9, 0.999)  # Kingma & Ba (2015), the defaults of torch.optim.Adam
@@ -289,7 +289,7 @@ def _adam_in_torch(
     parameters: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, rates: Tensor,
     root: float, beta1: float, beta2: float, epsilon: float,
 ) -> None:  # fmt: skip
-    """The twin of :func:`modlib.training_kernels.adam` for any device."""
+    """The twin of :func:`experiments.training.stack.adam` for any device."""
     mean.lerp_(gradient, 1 - beta1)
     square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
     step = mean / square.sqrt().div_(root).add_(epsilon)

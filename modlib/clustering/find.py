@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from modlib.kernels import monte_carlo
+from modlib.clustering.moves import monte_carlo
+from modlib.clustering.tabu import best_modules
 from modlib.modularity import modularity, modularity_matrix, to_adjacency
-from modlib.search import best_modules
 from modlib.validation import (
     check_adjacency,
     check_choice,
@@ -67,7 +67,7 @@ def find_modules(
         Of the Monte Carlo search; see :func:`monte_carlo_modules`.
     method
         ``"paper"``: the spectral start of Algorithm 2, refined by Algorithm 3. ``"best"``: the
-        highest Q that we can find, by :func:`modlib.search.best_modules`, or by the paper's
+        highest Q that we can find, by :func:`modlib.clustering.tabu.best_modules`, or by the paper's
         search where chance favours that: its Q is never below the paper's.
     resolution
         Weight of the null model in Q.

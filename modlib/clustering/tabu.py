@@ -5,7 +5,7 @@ from time import perf_counter
 
 import numpy as np
 
-from modlib.search_kernels import iterate, total
+from modlib.clustering.tabu_kernels import iterate, total
 
 
 def best_modules(
@@ -23,7 +23,7 @@ def best_modules(
     single unit, uphill or not, and costs O(units x clusters), since the links
     :math:`C = B P` are kept up to date. This is the clique partitioning problem, for which
     searches of this kind are among the best known (Zhou, Hao & Goeffon 2016). Nothing is proven;
-    for that, see :func:`modlib.optimality.certify`.
+    for that, see :func:`modlib.optimality.certificate.certify`.
 
     Parameters
     ----------

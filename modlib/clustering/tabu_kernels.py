@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from modlib.kernels import count_links, move
+from modlib.clustering.moves import count_links, move
 
 ROUNDING = 1e-14  # adjacencies sum to one: differences of Q below this are rounding
 SHORTEST_MEMORY = 4  # steps for which a moved unit stays where it is, at least

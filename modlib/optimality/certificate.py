@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from modlib.clustering import by_falling_size
+from modlib.clustering.find import by_falling_size
+from modlib.clustering.tabu import best_modules
+from modlib.clustering.tabu_kernels import climb, total
 from modlib.modularity import modularity, modularity_matrix, to_adjacency
-from modlib.optimality_kernels import close_transitively, deepest, grow, saddle, spread, vary
-from modlib.search import best_modules
-from modlib.search_kernels import climb, total
+from modlib.optimality.cuts import close_transitively, deepest, grow, saddle, spread, vary
 from modlib.validation import is_number
 
 TOLERANCE = 1e-9  # of Q: optimal up to this; what gains no more than half of it is not sought
@@ -85,7 +85,7 @@ def certify(
     resolution
         Weight of the null model in Q.
     seed
-        Of the search that comes first, :func:`modlib.search.best_modules`.
+        Of the search that comes first, :func:`modlib.clustering.tabu.best_modules`.
 
     Raises
     ------

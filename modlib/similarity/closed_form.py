@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modlib.products import factor_products, masked_products, outer_products
+from modlib.similarity.sums import factor_products, masked_products, outer_products
 
 Sums = Iterator[tuple[int, str, dict[str, Tensor]]]  # layer, measure, sum by absolute
 

@@ -1,7 +1,7 @@
 """How similar two units of a layer are: four measures, two upstream and two downstream.
 
-What the measures are stands in :mod:`modlib.measures`. Here they are averaged over samples, by the
-closed form of :mod:`modlib.closed_form` where there is one, else by automatic differentiation.
+What the measures are stands in :mod:`modlib.similarity.measures`. Here they are averaged over samples, by the
+closed form of :mod:`modlib.similarity.closed_form` where there is one, else by automatic differentiation.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from modlib.closed_form import CLOSED, ClosedForm, Sums
-from modlib.config import ABSOLUTES
-from modlib.measures import DOWNSTREAM, MEASURES, RECORDS, UPSTREAM, Measure, View
+from experiments.config import ABSOLUTES
 from modlib.models import cut, evaluating, n_hidden_layers, relu_layers
-from modlib.products import summed
+from modlib.similarity.closed_form import CLOSED, ClosedForm, Sums
+from modlib.similarity.measures import DOWNSTREAM, MEASURES, RECORDS, UPSTREAM, Measure, View
+from modlib.similarity.sums import summed
 from modlib.validation import check_choice, check_similarity, is_number, is_whole
 
 __all__ = [
@@ -58,7 +58,7 @@ def pairwise_similarity(
     layer
         Hidden layer, from 1; its activations are taken after ReLU and dropout.
     measure
-        One of :data:`~modlib.measures.MEASURES`, or a :class:`~modlib.measures.Measure` of your
+        One of :data:`~modlib.similarity.measures.MEASURES`, or a :class:`~modlib.similarity.measures.Measure` of your
         own.
     absolute
         ``"inside"`` the mean over inputs, as the equations are printed, or ``"outside"``, as in

@@ -3,7 +3,7 @@
 A measure gives every sample k a symmetric matrix M_k of the units of a layer; the similarity of
 the units is the mean of ``|M_k|`` over the samples, entry by entry, or the absolute value of the
 mean. A new measure is one more record here; a measure of one's own need not stand here at all,
-but can be handed to :func:`modlib.similarity.pairwise_similarity` as it is.
+but can be handed to :func:`modlib.similarity.compute.pairwise_similarity` as it is.
 """
 
 from collections.abc import Callable

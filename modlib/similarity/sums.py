@@ -5,7 +5,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor
 
-from modlib.kernels import sum_products
+from modlib.clustering.moves import sum_products
 
 
 def outer_products(deviations: Tensor, absolutes: Collection[str]) -> dict[str, Tensor]:

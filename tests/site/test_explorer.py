@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from matplotlib import colormaps
 
-from modlib.examples import read_examples
-from modlib.explorer import DIGITS
-from modlib.tables import read_results
+from experiments.report.examples import read_examples
+from experiments.report.explorer import DIGITS
+from experiments.report.frames import read_results
 
 PAGE = "book/explorer.html"
 

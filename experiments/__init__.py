@@ -1,0 +1,1 @@
+"""What fills ``results/`` and what the chapters draw: the floor between book and instrument."""

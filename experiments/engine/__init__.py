@@ -1,0 +1,1 @@
+"""One run is one notebook, executed by papermill with one dictionary of parameters."""

@@ -1,0 +1,1 @@
+"""Training of the networks of a setting, side by side."""

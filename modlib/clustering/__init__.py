@@ -1,0 +1,1 @@
+"""The modules of a layer: the assignment of its units with the highest modularity."""

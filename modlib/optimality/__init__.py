@@ -1,0 +1,1 @@
+"""How good any assignment can be at best: proven bounds on modularity."""
