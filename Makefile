@@ -67,11 +67,11 @@ bench: venv ## measure speed and memory, into results/benchmarks.json
 
 .PHONY: sweep
 sweep: venv ## train and analyse all networks of the paper; may be interrupted, and goes on
-	$(BIN)/python -m modlib sweep --preset paper
+	$(BIN)/python -m experiments run paper
 
 .PHONY: certify
 certify: venv ## prove how close to the optimum the modules of the examples are; after make sweep
-	$(BIN)/python -m modlib certify --preset paper
+	$(BIN)/python -m experiments certify paper
 
 .PHONY: serve
 serve: ## show the built book on this machine, at port 8000

@@ -42,10 +42,10 @@ def matrices() -> dict[str, np.ndarray]:
     for regularizer, strength in settings:
         model = trained(regularizer, strength)
         raw = similarity_matrices(model, *samples(len(data().test_inputs)))
-        for (layer, measure, absolute), matrix in raw.items():
-            name = f"{regularizer} {strength:g}, h{layer}, {measure}, {absolute}"
+        for (layer, measure, convention), matrix in raw.items():
+            name = f"{regularizer} {strength:g}, h{layer}, {measure}, {convention}"
             found[name] = matrix
-            rule = "max" if absolute == "inside" else "geometric"
+            rule = "max" if convention == "printed" else "geometric"
             found[f"{name}, normalised"] = normalize(matrix, rule)
     return found
 
@@ -53,5 +53,5 @@ def matrices() -> dict[str, np.ndarray]:
 def untrained_matrix(n_units: int) -> np.ndarray:
     """A similarity matrix of a layer of any width, of an untrained network."""
     model = MLP((data().n_inputs, n_units, n_units, data().n_classes))
-    wanted = {"layers": [2], "measures": ["covariance"], "absolutes": ["outside"]}
-    return similarity_matrices(model, *samples(1000), **wanted)[2, "covariance", "outside"]
+    wanted = {"layers": [2], "measures": ["covariance"], "conventions": ["released"]}
+    return similarity_matrices(model, *samples(1000), **wanted)[2, "covariance", "released"]

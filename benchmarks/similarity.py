@@ -38,7 +38,7 @@ def against_autograd() -> list[dict[str, object]]:
 
 
 def _all(method: str, model: MLP, inputs: torch.Tensor, targets: torch.Tensor) -> None:
-    similarity_matrices(model, inputs, targets, absolutes=["inside"], method=method)
+    similarity_matrices(model, inputs, targets, conventions=["printed"], method=method)
 
 
 @torch.no_grad()

@@ -1,1 +1,30 @@
-"""What fills ``results/`` and what the chapters draw: the floor between book and instrument."""
+"""What fills ``results/`` and what the chapters draw: the floor between book and instrument.
+
+Each experiment is one file of this package, which holds its record as ``EXPERIMENT``, one
+notebook, and a line in the table below.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from experiments.engine.experiment import Experiment
+
+EXPERIMENTS = {
+    "paper": "experiments.paper",
+}
+"""The module of each experiment, by the experiment's name."""
+
+
+def experiment(name: str) -> "Experiment":
+    """Return the record of an experiment.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name.
+    """
+    if name not in EXPERIMENTS:
+        listed = ", ".join(map(repr, EXPERIMENTS))
+        raise ValueError(f"experiment must be one of {listed}. Got {name!r}.")
+    return import_module(EXPERIMENTS[name]).EXPERIMENT

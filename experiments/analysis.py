@@ -1,9 +1,6 @@
-"""All that is measured of trained networks: the rows of the sweep's tables.
+"""All that is measured of trained networks: the rows of the tables of the paper's experiment.
 
-Each network is measured, clustered and compared in two conventions. ``"inside"`` is the printed
-one: absolute values inside the mean over inputs, normalisation by the larger diagonal entry
-(equation 5). ``"outside"`` is that of the authors' released code: absolute values of the mean,
-normalisation by the geometric mean of the diagonal.
+Each network is measured, clustered and compared in both conventions, the printed and the released.
 """
 
 import os
@@ -18,25 +15,29 @@ from torch import Tensor
 
 from experiments.config import AnalysisConfig, SettingConfig
 from experiments.data import Dataset, split
-from experiments.engine.provenance import Stopwatch
-from experiments.engine.tables import beside
-from experiments.training.train import TrainedNetwork, score
-from modlib.clustering.find import Modules, find_modules, monte_carlo_modules, spectral_modules
-from modlib.comparison import cluster_similarity, pairwise_agreement
-from modlib.modularity import effective_clusters, to_adjacency
-from modlib.similarity.compute import MEASURES, normalize, similarity_matrices
+from experiments.engine.files import beside
+from experiments.names import network_name
+from experiments.regularizers import UNTRAINED
+from experiments.stopwatch import Stopwatch
+from experiments.training.run import TrainedNetwork, score
+from modlib.clustering.find import find_modules
+from modlib.clustering.modules import Modules
+from modlib.clustering.monte_carlo import monte_carlo_modules
+from modlib.clustering.spectral import spectral_modules
+from modlib.comparison import agreement, pairwise_agreement
+from modlib.modularity import to_adjacency
+from modlib.similarity.compute import similarity_matrices
+from modlib.similarity.conventions import CONVENTIONS, normalize
+from modlib.similarity.matrix import Similarity
+from modlib.similarity.measures import METHODS, Method
 
-RULES = {"inside": "max", "outside": "geometric"}
-"""The rule of normalisation that belongs to each place of the absolute value."""
-METHODS = tuple((measure, normalized) for measure in MEASURES for normalized in (False, True))
-"""The eight methods of the paper, in the order in which pairs of them are listed."""
-ONE_CLUSTER_STEPS = 1000
+ONE_MODULE_STEPS = 1000
 TINY_WEIGHT = 1e-3
 ENOUGH_ACCURACY = 0.8
 EPSILON = 1e-300  # of a variance: none that is left is near it
 CONSTANT = 1e-12  # of the largest variance: what is left of a constant after rounding
 
-Matrices = dict[tuple[int, str], dict[tuple[str, bool], np.ndarray]]
+Matrices = dict[tuple[int, str], dict[Method, Similarity]]
 """For each layer and convention, the similarity ``[units, units]`` by each of the methods."""
 Rows = list[dict[str, Any]]
 
@@ -56,8 +57,7 @@ def analyze(
     networks
         As :func:`experiments.training.train.train` returns them, of one setting.
     setting
-        What they were trained with, and how to cluster them; its ``analysis.absolute`` is of no
-        account, since both conventions are taken.
+        What they were trained with, and how to cluster them.
     data
         Similarity is measured on the test samples.
     stopwatch
@@ -70,7 +70,7 @@ def analyze(
     -------
     dict of lists
         The rows of the tables ``networks``, ``layers``, ``modules`` and ``agreement`` of
-        :data:`experiments.engine.tables.TABLES`, without their provenance.
+        :data:`experiments.paper.TABLES`, without what the engine adds.
     """
     stopwatch = stopwatch or Stopwatch()
     tables: dict[str, Rows] = {"networks": [], "layers": [], "modules": [], "agreement": []}
@@ -80,15 +80,24 @@ def analyze(
         with stopwatch("similarity"):
             matrices = both_conventions(network, data.test_inputs, data.test_targets)
         modules, agreement = _cluster_and_compare(matrices, setting.analysis, stopwatch)
-        name = {"network": f"{setting.name}-{network.seed}"}
+        name = name_columns(network, setting)
         for layer in range(1, network.model.n_hidden + 1):
-            covariance = matrices[layer, "outside"]["covariance", False]
+            covariance = matrices[layer, "released"][Method("covariance", False)].values
             tables["layers"].append(name | {"layer": layer} | redundancy(covariance))
         tables["modules"] += [name | row for row in modules]
         tables["agreement"] += [name | row for row in agreement]
         if progress:
             progress(done)
     return tables
+
+
+def name_columns(network: TrainedNetwork, setting: SettingConfig) -> dict[str, str]:
+    """The columns that say which network a row is of."""
+    return {
+        "dataset": setting.dataset,
+        "architecture": setting.recipe.architecture,
+        "network": network_name(setting.name, network.seed),
+    }
 
 
 def network_row(network: TrainedNetwork, setting: SettingConfig, data: Dataset) -> dict[str, Any]:
@@ -102,10 +111,10 @@ def network_row(network: TrainedNetwork, setting: SettingConfig, data: Dataset) 
     correctly; the rule is for trained networks, and untrained ones, which have no penalty either,
     are all kept as what they are.
     """
-    is_trained, training = setting.regularizer != "untrained", setting.training
+    is_trained, training = setting.regularizer != UNTRAINED, setting.training
     scores = dict(_scores(network, setting, data))
     return {
-        "network": f"{setting.name}-{network.seed}",
+        **name_columns(network, setting),
         "regularizer": setting.regularizer,
         "strength": setting.strength,
         **{name: getattr(training, name) * is_trained for name in ("l2", "l1", "dropout")},
@@ -170,7 +179,7 @@ def redundancy(covariance: np.ndarray) -> dict[str, Any]:
     found = {"n_constant": int((~varies).sum())}
     if varies.sum() < 2:
         return found | {"effective_dimension": 0.0, "nearest_correlation": 0.0}
-    correlation = normalize(covariance[np.ix_(varies, varies)], "geometric", EPSILON)
+    correlation = normalize(covariance[np.ix_(varies, varies)], "released", EPSILON)
     np.fill_diagonal(correlation, 0.0)
     nearest = float(np.minimum(correlation.max(axis=1), 1.0).mean())
     # Neither the trace nor the sum of squares knows the signs, which are lost.
@@ -194,15 +203,15 @@ def both_conventions(network: TrainedNetwork, inputs: Tensor, targets: Tensor) -
         For each layer and convention, a matrix ``[units, units]`` for each of :data:`METHODS`.
     """
     raw = similarity_matrices(network.model, inputs, targets)
+
+    def by(method: Method, layer: int, convention: str) -> Similarity:
+        similarity = raw[layer, method.measure, convention]
+        return similarity.normalized() if method.normalized else similarity
+
     return {
-        (layer, absolute): {
-            (measure, normalized): normalize(raw[layer, measure, absolute], RULES[absolute])
-            if normalized
-            else raw[layer, measure, absolute]
-            for measure, normalized in METHODS
-        }
+        (layer, convention): {method: by(method, layer, convention) for method in METHODS}
         for layer in range(1, network.model.n_hidden + 1)
-        for absolute in RULES
+        for convention in CONVENTIONS
     }
 
 
@@ -210,9 +219,9 @@ def _cluster_and_compare(
     matrices: Matrices, config: AnalysisConfig, stopwatch: Stopwatch
 ) -> tuple[Rows, Rows]:
     """The rows of ``modules`` and ``agreement`` of one network, but for its name."""
-    modules, agreement = [], []
-    for (layer, absolute), similarities in matrices.items():
-        place = {"layer": layer, "absolute": absolute}
+    modules, agreements = [], []
+    for (layer, convention), similarities in matrices.items():
+        where = {"layer": layer, "convention": convention}
         rows = []
         with stopwatch("clustering"):
             found = {method: _find(matrix, config) for method, matrix in similarities.items()}
@@ -225,34 +234,38 @@ def _cluster_and_compare(
         with stopwatch("best"):
             _add_best(list(similarities.values()), rows, pairs, config)
         modules += [
-            place | {"measure": measure, "normalized": normalized} | row
-            for (measure, normalized), row in zip(METHODS, rows, strict=True)
+            where | method._asdict() | row for method, row in zip(METHODS, rows, strict=True)
         ]
-        agreement += [place | row for row in pairs]
-    return modules, agreement
+        agreements += [where | row for row in pairs]
+    return modules, agreements
 
 
-def _find(matrix: np.ndarray, config: AnalysisConfig, *, again: int = 0) -> Modules:
-    return find_modules(matrix, config.n_steps, config.entropy, config.seed + again)
+def _find(
+    matrix: Similarity, config: AnalysisConfig, *, again: int = 0, search: str = "paper"
+) -> Modules:
+    return find_modules(
+        matrix, search=search, n_steps=config.n_steps, entropy=config.entropy,
+        seed=config.search_seed + again,
+    )  # fmt: skip
 
 
-def _modules_row(matrix: np.ndarray, found: Modules, config: AnalysisConfig) -> dict[str, Any]:
+def _modules_row(matrix: Similarity, found: Modules, config: AnalysisConfig) -> dict[str, Any]:
     adjacency = to_adjacency(matrix)
     together = np.where(adjacency.any(axis=1), 0, -1)
     return {
         "q_spectral": spectral_modules(adjacency).q,
-        "q_one_cluster": monte_carlo_modules(
-            adjacency, together, ONE_CLUSTER_STEPS, config.entropy, config.seed
+        "q_one_module": monte_carlo_modules(
+            adjacency, together, ONE_MODULE_STEPS, config.entropy, config.search_seed
         ).q,
         "q": found.q,
-        "n_clusters": effective_clusters(found.labels),
+        "effective": found.effective,
         "n_unused": int((found.labels < 0).sum()),
         "labels": found.labels.tolist(),
     }
 
 
-def _retest(matrix: np.ndarray, found: Modules, config: AnalysisConfig) -> float:
-    return cluster_similarity(found.labels, _find(matrix, config, again=1).labels)
+def _retest(matrix: Similarity, found: Modules, config: AnalysisConfig) -> float:
+    return agreement(found.labels, _find(matrix, config, again=1).labels)
 
 
 def _pairs(found: Sequence[Modules]) -> Rows:
@@ -260,10 +273,10 @@ def _pairs(found: Sequence[Modules]) -> Rows:
     values = pairwise_agreement([modules.labels for modules in found])
     return [
         {
-            "measure_a": a[0],
-            "normalized_a": a[1],
-            "measure_b": b[0],
-            "normalized_b": b[1],
+            "measure_a": a.measure,
+            "normalized_a": a.normalized,
+            "measure_b": b.measure,
+            "normalized_b": b.normalized,
             **{measure: float(column[pair]) for measure, column in values.items()},
         }
         for pair, (a, b) in enumerate(combinations(METHODS, 2))
@@ -271,13 +284,10 @@ def _pairs(found: Sequence[Modules]) -> Rows:
 
 
 def _add_best(
-    matrices: Sequence[np.ndarray], rows: Rows, pairs: Rows, config: AnalysisConfig
+    matrices: Sequence[Similarity], rows: Rows, pairs: Rows, config: AnalysisConfig
 ) -> None:
     """Complete the rows with the best assignments, or with nothing if they are not wanted."""
-    best = [
-        find_modules(matrix, config.n_steps, config.entropy, config.seed, method="best")
-        for matrix in (matrices if config.best else [])
-    ]
+    best = [_find(matrix, config, search="best") for matrix in (matrices if config.best else [])]
     for index, row in enumerate(rows):
         row["q_best"] = best[index].q if best else None
         row["labels_best"] = best[index].labels.tolist() if best else None
@@ -292,14 +302,14 @@ def save_example(
     """Write the weights of a network and all its similarities to a safetensors file.
 
     The keys are ``<network>/<name in state_dict>`` and, as float32,
-    ``<network>/similarity/<absolute>/h<layer>/<measure>``.
+    ``<network>/similarity/<convention>/h<layer>/<measure>``.
     """
-    name = f"{setting.name}-{network.seed}"
+    name = network_name(setting.name, network.seed)
     matrices = similarity_matrices(network.model, data.test_inputs, data.test_targets)
     tensors = {f"{name}/{key}": value for key, value in network.model.state_dict().items()}
-    for (layer, measure, absolute), matrix in matrices.items():
-        tensors[f"{name}/similarity/{absolute}/h{layer}/{measure}"] = torch.from_numpy(
-            matrix.astype(np.float32)
+    for (layer, measure, convention), matrix in matrices.items():
+        tensors[f"{name}/similarity/{convention}/h{layer}/{measure}"] = torch.from_numpy(
+            matrix.values.astype(np.float32)
         )
     with beside(path) as temporary:
         save_file(tensors, temporary)

@@ -1,17 +1,15 @@
 """What a run is made of, checked before any work: recipe, analysis and setting."""
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, replace
-from hashlib import sha256
-from numbers import Integral, Real
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
 
+from experiments.data import DATASETS
+from experiments.names import architecture_name, setting_name
 from experiments.regularizers import PENALTIES, REGULARIZERS, UNTRAINED
+from modlib.validation import check_choice, is_number, is_whole
 
-DATASETS = ("mnist", "digits")
 DEVICES = ("cpu", "cuda")
-ABSOLUTES = ("inside", "outside")
 MILD_L2 = 1e-5  # Table 1: the weight decay that accompanies every L1 penalty and every dropout
 LARGEST_SEED = 2**32 - 1
 
@@ -26,21 +24,20 @@ def _refuse(name: str, rule: str, value: object) -> ValueError:
 
 def _number(default: float, low: float, high: float) -> Any:
     def convert(name: str, value: Any) -> float:
-        is_number = isinstance(value, Real) and not isinstance(value, bool)
-        if not is_number or not low <= value <= high:
+        if not is_number(value) or not low <= value <= high:
             raise _refuse(name, f"a number between {low:g} and {high:g}", value)
-        return float(value) + 0.0  # -0.0 is 0.0, and has the same hash
+        return float(value) + 0.0  # -0.0 is 0.0, and has the same text
 
     return _checked(default, convert)
 
 
-def _is_whole(value: Any, low: int, high: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and low <= int(value) <= high
+def _is_within(value: Any, low: int, high: int) -> bool:
+    return is_whole(value) and low <= int(value) <= high
 
 
 def _whole(default: int, low: int, high: int) -> Any:
     def convert(name: str, value: Any) -> int:
-        if not _is_whole(value, low, high):
+        if not _is_within(value, low, high):
             raise _refuse(name, f"a whole number between {low} and {high}", value)
         return int(value)
 
@@ -53,7 +50,7 @@ def _wholes(default: tuple[int, ...], low: int, high: int, distinct: bool) -> An
 
     def convert(name: str, value: Any) -> tuple[int, ...]:
         items = tuple(value) if isinstance(value, (list, tuple)) else ()
-        if not items or not all(_is_whole(item, low, high) for item in items):
+        if not items or not all(_is_within(item, low, high) for item in items):
             raise _refuse(name, rule, value)
         if distinct and len(set(items)) < len(items):
             raise _refuse(name, rule, value)
@@ -64,8 +61,7 @@ def _wholes(default: tuple[int, ...], low: int, high: int, distinct: bool) -> An
 
 def _choice(default: str, choices: tuple[str, ...]) -> Any:
     def convert(name: str, value: Any) -> str:
-        if not isinstance(value, str) or value not in choices:
-            raise _refuse(name, "one of " + ", ".join(map(repr, choices)), value)
+        check_choice(name, value, choices)
         return value
 
     return _checked(default, convert)
@@ -91,29 +87,21 @@ def _part(kind: type) -> dict[str, Callable[[str, Any], Any]]:
 
 @dataclass(frozen=True)
 class Checked:
-    """A frozen dataclass whose values are checked when made and that has a stable hash."""
+    """A frozen dataclass whose values are checked when made."""
 
     def __post_init__(self) -> None:
         for item in fields(self):
             if convert := item.metadata.get("convert"):
                 object.__setattr__(self, item.name, convert(item.name, getattr(self, item.name)))
 
-    @property
-    def hash(self) -> str:
-        """The first 12 hexadecimal digits of the SHA-256 of the values as sorted JSON."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
-        return sha256(text.encode()).hexdigest()[:12]
-
 
 @dataclass(frozen=True)
-class TrainingConfig(Checked):
-    """The training recipe; the defaults follow the authors' released code.
+class Recipe(Checked):
+    """How networks are trained, but for what the regulariser decides.
 
-    The loss is the cross-entropy plus ``l1 * sum |W| + l2 * sum W**2`` over the weight matrices,
-    biases excepted, minimised by Adam. A further ``penalty`` on the weights, one of those recorded
-    in :mod:`experiments.regularizers`, is added ``penalty_strength`` times. The learning rate is
-    multiplied by ``plateau_factor`` once the validation loss has not improved for more than
-    ``plateau_patience`` epochs; training ends after ``patience`` epochs without a better
+    The defaults follow the authors' released code. The loss is minimised by Adam; the learning
+    rate is multiplied by ``plateau_factor`` once the validation loss has not improved for more
+    than ``plateau_patience`` epochs; training ends after ``patience`` epochs without a better
     validation loss, or after ``max_epochs``.
 
     Raises
@@ -123,11 +111,6 @@ class TrainingConfig(Checked):
     """
 
     hidden: tuple[int, ...] = _wholes((64, 64), 1, 65_536, distinct=False)
-    dropout: float = _number(0.0, 0.0, 0.99)
-    l1: float = _number(0.0, 0.0, 1e3)
-    l2: float = _number(MILD_L2, 0.0, 1e3)
-    penalty: str = _choice("none", ("none", *PENALTIES))
-    penalty_strength: float = _number(0.0, 0.0, 1e3)
     learning_rate: float = _number(1e-3, 1e-8, 1.0)
     batch_size: int = _whole(200, 1, 1_000_000)
     max_epochs: int = _whole(500, 0, 10_000)
@@ -136,10 +119,36 @@ class TrainingConfig(Checked):
     plateau_factor: float = _number(0.25, 1e-6, 0.999)
     validation_fraction: float = _number(0.1, 0.001, 0.9)
 
+    @property
+    def architecture(self) -> str:
+        """The kind of network and its widths, as tables name them."""
+        return architecture_name(self.hidden)
+
+
+@dataclass(frozen=True)
+class TrainingConfig(Recipe):
+    """A recipe with its regularisers: all that training needs.
+
+    The loss is the cross-entropy plus ``l1 * sum |W| + l2 * sum W**2`` over the weight matrices,
+    biases excepted. A further ``penalty`` on the weights, one of those recorded in
+    :mod:`experiments.regularizers`, is added ``penalty_strength`` times.
+
+    Raises
+    ------
+    ValueError
+        If a value is of the wrong type or outside its range; the message names it.
+    """
+
+    dropout: float = _number(0.0, 0.0, 0.99)
+    l1: float = _number(0.0, 0.0, 1e3)
+    l2: float = _number(MILD_L2, 0.0, 1e3)
+    penalty: str = _choice("none", ("none", *PENALTIES))
+    penalty_strength: float = _number(0.0, 0.0, 1e3)
+
 
 @dataclass(frozen=True)
 class AnalysisConfig(Checked):
-    """How units are compared and clustered.
+    """How units are clustered.
 
     ``best`` asks for the highest modularity that can be found, beside what the paper's algorithm
     finds.
@@ -150,10 +159,9 @@ class AnalysisConfig(Checked):
         If a value is of the wrong type or outside its range; the message names it.
     """
 
-    absolute: str = _choice("inside", ABSOLUTES)
     n_steps: int = _whole(5000, 0, 100_000_000)
     entropy: float = _number(0.15, 1e-6, 10.0)
-    seed: int = _whole(0, 0, LARGEST_SEED)
+    search_seed: int = _whole(0, 0, LARGEST_SEED)
     best: bool = _flag(True)
 
 
@@ -172,29 +180,62 @@ class SettingConfig(Checked):
     """
 
     dataset: str = _choice("mnist", DATASETS)
-    regularizer: str = _choice("l2", REGULARIZERS)
+    regularizer: str = _choice("l2", (*REGULARIZERS, UNTRAINED))
     strength: float = _number(MILD_L2, 0.0, 1e3)
     seeds: tuple[int, ...] = _wholes((0,), 0, LARGEST_SEED, distinct=True)
     device: str = _choice("cpu", DEVICES)
-    recipe: TrainingConfig = field(default_factory=TrainingConfig, metadata=_part(TrainingConfig))
+    recipe: Recipe = field(default_factory=Recipe, metadata=_part(Recipe))
     analysis: AnalysisConfig = field(default_factory=AnalysisConfig, metadata=_part(AnalysisConfig))
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
+        """Make a setting of plain values by the names of the fields, those of its parts included.
+
+        Names that are no field are passed over, so that a notebook may hand over all it has.
+
+        Raises
+        ------
+        ValueError
+            As for the setting itself.
+        """
+
+        def chosen(kind: type) -> dict[str, Any]:
+            names = [item.name for item in fields(kind)]
+            return {name: parameters[name] for name in names if name in parameters}
+
+        parts = {
+            "recipe": Recipe(**chosen(Recipe)),
+            "analysis": AnalysisConfig(**chosen(AnalysisConfig)),
+        }
+        return cls(**chosen(cls) | parts)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The setting as plain literals by the names of the fields: parameters of a notebook."""
+        values = asdict(self)
+        parts = values.pop("recipe") | values.pop("analysis")
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in (values | parts).items()
+        }
 
     @property
     def name(self) -> str:
         """The regulariser and its strength, as people, files and keys name the setting."""
-        return f"{self.regularizer}-{self.strength:g}"
+        return setting_name(self.regularizer, self.strength)
 
     @property
     def training(self) -> TrainingConfig:
         """The recipe of this setting, in which all but L2 itself come with a mild L2 (Table 1)."""
+        recipe = {item.name: getattr(self.recipe, item.name) for item in fields(Recipe)}
         if self.regularizer == UNTRAINED:
-            return replace(self.recipe, max_epochs=0)
+            return TrainingConfig(**recipe | {"max_epochs": 0})
         own: dict[str, Any] = {"l2": MILD_L2, "l1": 0.0, "dropout": 0.0}
         if self.regularizer in own:
             own |= {self.regularizer: self.strength}
         else:
             own |= {"penalty": self.regularizer, "penalty_strength": self.strength}
-        return replace(self.recipe, **own)
+        return TrainingConfig(**recipe | own)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -231,6 +231,8 @@ def _load_digits(_root: Path) -> Dataset:
 
 
 _LOADERS: dict[str, Callable[[Path], Dataset]] = {"mnist": _load_mnist, "digits": _load_digits}
+DATASETS = tuple(_LOADERS)
+"""The names of the data sets."""
 
 
 def _raw_folder(root: Path) -> Path:

@@ -1,14 +1,77 @@
 """Modules of neural networks: which units belong together, seen from the input or the output.
 
-The parts, in the order in which data flows: :mod:`experiments.regularizers`, :mod:`experiments.config`,
-:mod:`experiments.data`, :mod:`modlib.models`, :mod:`experiments.training.train`, :mod:`modlib.similarity.measures`,
-:mod:`modlib.similarity.closed_form`, :mod:`modlib.similarity.compute`, :mod:`modlib.modularity`,
-:mod:`modlib.clustering.tabu`, :mod:`modlib.clustering.find`, :mod:`modlib.optimality.certificate`,
-:mod:`modlib.comparison`; for the sweep :mod:`experiments.engine.provenance`, :mod:`experiments.engine.tables`,
-:mod:`experiments.analysis`, :mod:`experiments.engine.store`, :mod:`experiments.engine.run`, :mod:`experiments.engine.workers`,
-:mod:`experiments.engine.sweep`, :mod:`experiments.engine.certificates`; and for the book :mod:`experiments.report.frames`,
-:mod:`experiments.report.examples`, :mod:`experiments.report.bootstrap`, :mod:`experiments.report.readings`, :mod:`experiments.report.rules`,
-:mod:`experiments.report.claims`, :mod:`experiments.report.explorer`, :mod:`modlib.plotting`, :mod:`experiments.report.notes`.
+The names of this package are loaded when they are first used, so that importing it costs nothing.
+What stands behind them, from the bottom up: :mod:`modlib.validation`, :mod:`modlib.models`,
+:mod:`modlib.layers`; :mod:`modlib.similarity`; :mod:`modlib.modularity`, :mod:`modlib.clustering`;
+:mod:`modlib.optimality`; :mod:`modlib.comparison`; and :mod:`modlib.plotting`.
 """
 
-__version__ = "0.1.0"
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modlib.clustering.find import find_modules
+    from modlib.clustering.modules import Modules
+    from modlib.comparison import agreement, agreement_matrix, chance_level
+    from modlib.models import MLP
+    from modlib.modularity import to_adjacency
+    from modlib.optimality.certificate import Certificate, certify
+    from modlib.similarity.compute import pairwise_similarity, similarity_matrices
+    from modlib.similarity.conventions import CONVENTIONS, normalize
+    from modlib.similarity.matrix import Similarity
+    from modlib.similarity.measures import MEASURES, METHODS, Measure
+
+__version__ = "0.2.0"
+
+HOMES = {
+    "pairwise_similarity": "modlib.similarity.compute",
+    "similarity_matrices": "modlib.similarity.compute",
+    "normalize": "modlib.similarity.conventions",
+    "CONVENTIONS": "modlib.similarity.conventions",
+    "Similarity": "modlib.similarity.matrix",
+    "Measure": "modlib.similarity.measures",
+    "MEASURES": "modlib.similarity.measures",
+    "METHODS": "modlib.similarity.measures",
+    "to_adjacency": "modlib.modularity",
+    "find_modules": "modlib.clustering.find",
+    "Modules": "modlib.clustering.modules",
+    "certify": "modlib.optimality.certificate",
+    "Certificate": "modlib.optimality.certificate",
+    "agreement": "modlib.comparison",
+    "agreement_matrix": "modlib.comparison",
+    "chance_level": "modlib.comparison",
+    "MLP": "modlib.models",
+}
+"""The module that each name is loaded from."""
+
+__all__ = [
+    "CONVENTIONS",
+    "MEASURES",
+    "METHODS",
+    "MLP",
+    "Certificate",
+    "Measure",
+    "Modules",
+    "Similarity",
+    "agreement",
+    "agreement_matrix",
+    "certify",
+    "chance_level",
+    "find_modules",
+    "normalize",
+    "pairwise_similarity",
+    "similarity_matrices",
+    "to_adjacency",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(HOMES[name]), name)
+    globals()[name] = found  # the next time it is there
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *HOMES})

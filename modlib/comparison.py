@@ -16,7 +16,7 @@ from modlib.validation import check_choice, check_labels, check_seed, is_whole
 
 
 @dataclass(frozen=True)
-class ClusterMeasure:
+class AgreementMeasure:
     """One way to compare two partitions: a function of clusim and what its values mean."""
 
     function: Callable[[Clustering, Clustering], float]
@@ -42,28 +42,30 @@ def _adjusted_mutual_information(one: Clustering, other: Clustering) -> float:
     return adjusted_mutual_info_score(one.to_membership_list(), other.to_membership_list())
 
 
-CLUSTER_MEASURES: dict[str, ClusterMeasure] = {
-    "element": ClusterMeasure(sim.element_sim, 0, 1),
-    "jaccard": ClusterMeasure(sim.jaccard_index, 0, 1),
-    "rand": ClusterMeasure(sim.rand_index, 0, 1),
-    "adjusted_rand": ClusterMeasure(sim.adjrand_index, -1, 1),
-    "fowlkes_mallows": ClusterMeasure(sim.fowlkes_mallows_index, 0, 1),
-    "f": ClusterMeasure(sim.fmeasure, 0, 1),
-    "czekanowski": ClusterMeasure(sim.czekanowski_index, 0, 1),
-    "dice": ClusterMeasure(sim.dice_index, 0, 1),
-    "sorensen": ClusterMeasure(sim.sorensen_index, 0, 1),
-    "rogers_tanimoto": ClusterMeasure(sim.rogers_tanimoto_index, 0, 1),
-    "southwood": ClusterMeasure(sim.southwood_index, 0, inf),
-    "purity": ClusterMeasure(sim.purity_index, 0, 1, symmetric=False),
-    "classification_error": ClusterMeasure(
+AGREEMENT_MEASURES: dict[str, AgreementMeasure] = {
+    "element": AgreementMeasure(sim.element_sim, 0, 1),
+    "jaccard": AgreementMeasure(sim.jaccard_index, 0, 1),
+    "rand": AgreementMeasure(sim.rand_index, 0, 1),
+    "adjusted_rand": AgreementMeasure(sim.adjrand_index, -1, 1),
+    "fowlkes_mallows": AgreementMeasure(sim.fowlkes_mallows_index, 0, 1),
+    "f": AgreementMeasure(sim.fmeasure, 0, 1),
+    "czekanowski": AgreementMeasure(sim.czekanowski_index, 0, 1),
+    "dice": AgreementMeasure(sim.dice_index, 0, 1),
+    "sorensen": AgreementMeasure(sim.sorensen_index, 0, 1),
+    "rogers_tanimoto": AgreementMeasure(sim.rogers_tanimoto_index, 0, 1),
+    "southwood": AgreementMeasure(sim.southwood_index, 0, inf),
+    "purity": AgreementMeasure(sim.purity_index, 0, 1, symmetric=False),
+    "classification_error": AgreementMeasure(
         sim.classification_error, 0, 1, closer_is_higher=False, symmetric=False
     ),
-    "geometric_accuracy": ClusterMeasure(sim.geometric_accuracy, 0, 1),
-    "mutual_information": ClusterMeasure(sim.mi, 0, inf),
-    "normalized_mutual_information": ClusterMeasure(sim.nmi, 0, 1),
-    "adjusted_mutual_information": ClusterMeasure(_adjusted_mutual_information, -1, 1),
-    "reduced_mutual_information": ClusterMeasure(partial(sim.rmi, norm_type="normalized"), -inf, 1),
-    "variation_of_information": ClusterMeasure(sim.vi, 0, inf, closer_is_higher=False),
+    "geometric_accuracy": AgreementMeasure(sim.geometric_accuracy, 0, 1),
+    "mutual_information": AgreementMeasure(sim.mi, 0, inf),
+    "normalized_mutual_information": AgreementMeasure(sim.nmi, 0, 1),
+    "adjusted_mutual_information": AgreementMeasure(_adjusted_mutual_information, -1, 1),
+    "reduced_mutual_information": AgreementMeasure(
+        partial(sim.rmi, norm_type="normalized"), -inf, 1
+    ),
+    "variation_of_information": AgreementMeasure(sim.vi, 0, inf, closer_is_higher=False),
 }
 """The measures of clusim 0.4 that apply to partitions, by name.
 
@@ -75,7 +77,7 @@ gives a partition next to no correlation with itself.
 """
 
 
-def cluster_similarity(labels_a: Any, labels_b: Any, measure: str = "element") -> float:
+def agreement(labels_a: Any, labels_b: Any, measure: str = "element") -> float:
     """Compute how much two assignments agree.
 
     Unused units (-1) form one cluster of their own. Where clusim divides zero by zero, or differs
@@ -88,7 +90,7 @@ def cluster_similarity(labels_a: Any, labels_b: Any, measure: str = "element") -
     labels_a, labels_b
         Whole numbers of shape ``[units]``, -1 for unused units.
     measure
-        One of :data:`CLUSTER_MEASURES`. ``"element"`` is the element-centric similarity of Gates
+        One of :data:`AGREEMENT_MEASURES`. ``"element"`` is the element-centric similarity of Gates
         et al. (2019): for partitions the mean over units of the overlap of the unit's two
         clusters over the size of the larger.
 
@@ -98,10 +100,10 @@ def cluster_similarity(labels_a: Any, labels_b: Any, measure: str = "element") -
         If the labels are not whole numbers from -1 on, differ in number, or the measure is
         unknown.
     """
-    check_choice("measure", measure, CLUSTER_MEASURES)
+    check_choice("measure", measure, AGREEMENT_MEASURES)
     labels_a = check_labels(labels_a, name="labels_a")
     labels_b = check_labels(labels_b, len(labels_a), name="labels_b")
-    return _similarity(_Partition(labels_a), _Partition(labels_b), CLUSTER_MEASURES[measure])
+    return _similarity(_Partition(labels_a), _Partition(labels_b), AGREEMENT_MEASURES[measure])
 
 
 class _Partition:
@@ -115,7 +117,7 @@ class _Partition:
         return Clustering().from_membership_list(self.labels.tolist())
 
 
-def _similarity(one: _Partition, other: _Partition, measure: ClusterMeasure) -> float:
+def _similarity(one: _Partition, other: _Partition, measure: AgreementMeasure) -> float:
     if np.array_equal(one.labels, other.labels) and measure.of_equals == measure.of_equals:
         return float(measure.of_equals)
     # The conversion rounds away the last digits of values such as 1 + 1e-16.
@@ -154,7 +156,7 @@ def chance_level(
     Parameters
     ----------
     labels_a, labels_b, measure
-        As for :func:`cluster_similarity`.
+        As for :func:`agreement`.
     n_permutations
         Number of shuffles, at least 1.
     seed
@@ -163,9 +165,9 @@ def chance_level(
     Raises
     ------
     ValueError
-        As for :func:`cluster_similarity`, or if an option is outside its range.
+        As for :func:`agreement`, or if an option is outside its range.
     """
-    check_choice("measure", measure, CLUSTER_MEASURES)
+    check_choice("measure", measure, AGREEMENT_MEASURES)
     if not is_whole(n_permutations) or n_permutations < 1:
         raise ValueError(
             f"n_permutations must be a whole number of at least 1. Got {n_permutations!r}."
@@ -174,10 +176,7 @@ def chance_level(
     labels_b = check_labels(labels_b, len(labels_a), name="labels_b")
     random = np.random.default_rng(check_seed(seed))
     values = np.array(
-        [
-            cluster_similarity(labels_a, random.permutation(labels_b), measure)
-            for _ in range(n_permutations)
-        ]
+        [agreement(labels_a, random.permutation(labels_b), measure) for _ in range(n_permutations)]
     )
     return ChanceLevel(float(values.mean()), float(values.std()), values)
 
@@ -193,15 +192,15 @@ def agreement_matrix(assignments: Sequence[Any], measure: str = "element") -> np
     Raises
     ------
     ValueError
-        As for :func:`cluster_similarity`.
+        As for :func:`agreement`.
     """
     return np.array(
-        [[cluster_similarity(one, other, measure) for other in assignments] for one in assignments]
+        [[agreement(one, other, measure) for other in assignments] for one in assignments]
     )
 
 
 def pairwise_agreement(
-    assignments: Sequence[Any], measures: Iterable[str] = tuple(CLUSTER_MEASURES)
+    assignments: Sequence[Any], measures: Iterable[str] = tuple(AGREEMENT_MEASURES)
 ) -> dict[str, np.ndarray]:
     """Compute the agreement of every pair of assignments by many measures, sharing the work.
 
@@ -210,7 +209,7 @@ def pairwise_agreement(
     assignments
         Labels of the same units, each of shape ``[units]``.
     measures
-        Of :data:`CLUSTER_MEASURES`.
+        Of :data:`AGREEMENT_MEASURES`.
 
     Returns
     -------
@@ -221,17 +220,17 @@ def pairwise_agreement(
     Raises
     ------
     ValueError
-        As for :func:`cluster_similarity`.
+        As for :func:`agreement`.
     """
     measures = tuple(measures)
     for measure in measures:
-        check_choice("measure", measure, CLUSTER_MEASURES)
+        check_choice("measure", measure, AGREEMENT_MEASURES)
     n_units = len(assignments[0]) if len(assignments) else None
     partitions = [_Partition(check_labels(labels, n_units)) for labels in assignments]
     return {
         measure: np.array(
             [
-                _similarity(one, other, CLUSTER_MEASURES[measure])
+                _similarity(one, other, AGREEMENT_MEASURES[measure])
                 for one, other in combinations(partitions, 2)
             ]
         )

@@ -1,5 +1,6 @@
 """From similarity to adjacency, and Newman's modularity of an assignment (section 3.2)."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,50 @@ def _scaled(adjacency: np.ndarray) -> np.ndarray:
     return adjacency / adjacency.sum()
 
 
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """What a search maximises: modularity of one matrix as a function of labels.
+
+    B is built once, and every search, score and proof of the matrix shares it.
+    """
+
+    matrix: np.ndarray
+    """B of :func:`modularity_matrix`, float64 of shape ``[units, units]``."""
+    used: np.ndarray
+    """Which units are similar to any other, in order, int64 of shape ``[used]``."""
+
+    @classmethod
+    def of(cls, adjacency: np.ndarray, resolution: float = 1.0) -> "Objective":
+        """Build it from an adjacency that has been checked; of any scale.
+
+        Raises
+        ------
+        ValueError
+            If the resolution is not a number of at least 0.
+        """
+        if not is_number(resolution) or resolution < 0:
+            raise ValueError(f"resolution must be a number of at least 0. Got {resolution!r}.")
+        scaled = _scaled(adjacency)
+        degrees = scaled.sum(axis=1)
+        used = np.flatnonzero(adjacency.any(axis=1))
+        return cls(scaled - resolution * np.outer(degrees, degrees), used)
+
+    @property
+    def matrix_of_used(self) -> np.ndarray:
+        """B of the used units alone, ``[used, used]``."""
+        return self.matrix[np.ix_(self.used, self.used)]
+
+    def labels_of_all(self, labels: np.ndarray) -> np.ndarray:
+        """Labels of all units, given those of the used ones: -1 for the others."""
+        every = np.full(len(self.matrix), -1)
+        every[self.used] = labels
+        return every
+
+    def q(self, labels: np.ndarray) -> float:
+        """Modularity of labels ``[units]``."""
+        return float(self.matrix[labels[:, None] == labels].sum())
+
+
 def modularity_matrix(adjacency: Any, resolution: float = 1.0) -> np.ndarray:
     r"""Return :math:`B = \tilde A - \gamma\, \tilde A 1 1^T \tilde A`, whose sums are modularity.
 
@@ -60,11 +105,7 @@ def modularity_matrix(adjacency: Any, resolution: float = 1.0) -> np.ndarray:
 
     Parameters and errors are those of :func:`modularity`.
     """
-    adjacency = _scaled(check_adjacency(adjacency))
-    if not is_number(resolution) or resolution < 0:
-        raise ValueError(f"resolution must be a number of at least 0. Got {resolution!r}.")
-    degrees = adjacency.sum(axis=1)
-    return adjacency - resolution * np.outer(degrees, degrees)
+    return Objective.of(check_adjacency(adjacency), resolution).matrix
 
 
 def modularity(adjacency: Any, labels: Any, resolution: float = 1.0) -> float:
@@ -92,22 +133,34 @@ def modularity(adjacency: Any, labels: Any, resolution: float = 1.0) -> float:
         similar to others is marked unused.
     """
     adjacency = check_adjacency(adjacency)
-    matrix = modularity_matrix(adjacency, resolution)
+    objective = Objective.of(adjacency, resolution)
     labels = as_array(labels, "labels")
     if labels.ndim == 2:
-        memberships = check_memberships(labels, len(matrix))
-        return float(np.sum(memberships * (matrix @ memberships)))
-    labels = check_labels(labels, len(matrix))
-    stray = (labels < 0) & adjacency.any(axis=1)
-    if stray.any():
+        memberships = check_memberships(labels, len(adjacency))
+        return float(np.sum(memberships * (objective.matrix @ memberships)))
+    return objective.q(check_start(objective, labels))
+
+
+def check_start(objective: Objective, labels: Any) -> np.ndarray:
+    """Return labels of all units as int64 ``[units]``, none of them -1 for a unit in use.
+
+    Raises
+    ------
+    ValueError
+        If they are not whole numbers of at least -1, one for each unit, or if a unit that is
+        similar to others is marked unused.
+    """
+    labels = check_labels(labels, len(objective.matrix))
+    stray = objective.used[labels[objective.used] < 0]
+    if stray.size:
         raise ValueError(
             "labels must be -1 for units without any similarity only. Got -1 for unit "
-            f"{stray.argmax()}, which is similar to others: give it a cluster."
+            f"{stray[0]}, which is similar to others: give it a module."
         )
-    return float(matrix[labels[:, None] == labels].sum())
+    return labels
 
 
-def effective_clusters(labels: Any) -> float:
+def effective_number(labels: Any) -> float:
     r"""Compute the effective number of clusters, :math:`e^{H(r)}` (equation 10).
 
     Here r are the fractions of used units per cluster and H the entropy in nats: c equal

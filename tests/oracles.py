@@ -209,7 +209,7 @@ def hessian_by_autograd(
 
 def similarity_by_loops(
     model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor, layer: int, measure: str,
-    absolute: str,
+    convention: str,
 ) -> np.ndarray:  # fmt: skip
     """Equations 1 to 4, input by input and pair by pair, in float64."""
     linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
@@ -235,7 +235,7 @@ def similarity_by_loops(
         for i in range(n):
             for j in range(n):
                 entry = matrix[i, j] if rows is None else float(np.dot(rows[i], rows[j]))
-                total[i, j] += abs(entry) if absolute == "inside" else entry
+                total[i, j] += abs(entry) if convention == "printed" else entry
     return np.abs(total / len(samples))
 
 

@@ -3,29 +3,32 @@
 import sys
 from pathlib import Path
 
-from experiments.config import AnalysisConfig, SettingConfig, TrainingConfig
+from experiments.config import AnalysisConfig, Recipe, SettingConfig
+from experiments.engine.experiment import Run
 from experiments.engine.sweep import sweep
+from experiments.paper import EXPERIMENT, run_of
 
 STRENGTHS = {"l2": (1e-5, 1e-3), "l1": (1e-5, 1e-3), "dropout": (0.1, 0.4), "untrained": (0.0,)}
 SEEDS = (0, 1, 2)
 OPTIONS = {
-    "recipe": TrainingConfig(hidden=(16, 12), max_epochs=20, learning_rate=5e-3),
+    "recipe": Recipe(hidden=(16, 12), max_epochs=20, learning_rate=5e-3),
     "analysis": AnalysisConfig(n_steps=300, best=True),
 }
 
 
-def settings() -> list[SettingConfig]:
+def runs() -> list[Run]:
     return [
-        SettingConfig("digits", regularizer, strength, SEEDS, **OPTIONS)
+        run_of(SettingConfig("digits", regularizer, strength, SEEDS, **OPTIONS))
         for regularizer, strengths in STRENGTHS.items()
         for strength in strengths
     ]
 
 
 def results(folder: Path) -> Path:
-    failures = sweep(settings(), folder, n_workers=2)
+    """Leave the sweep in a folder of results, and return that of its tables."""
+    failures = sweep(EXPERIMENT, runs(), folder, n_workers=2)
     assert not failures
-    return folder
+    return folder / EXPERIMENT.name
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from experiments.engine import tables as results
 from experiments.engine.provenance import Stopwatch
 from experiments.training.train import train
 from modlib.clustering.find import find_modules
-from modlib.comparison import CLUSTER_MEASURES, cluster_similarity
-from modlib.modularity import effective_clusters
+from modlib.comparison import AGREEMENT_MEASURES, agreement
+from modlib.modularity import effective_number
 from modlib.similarity.compute import normalize, pairwise_similarity
 
 SETTING = SettingConfig(
@@ -75,30 +75,30 @@ def test_redundancy_of_a_layer_is_that_of_its_activations(tables, networks, digi
     assert row["n_constant"] == (values.std(axis=0) == 0).sum()
 
 
-@pytest.mark.parametrize("absolute", ["inside", "outside"])
+@pytest.mark.parametrize("convention", ["printed", "released"])
 @pytest.mark.parametrize("layer", [1, 2])
-def test_modules_are_those_of_the_papers_algorithm(tables, networks, digits, layer, absolute):
-    rule = {"inside": "max", "outside": "geometric"}[absolute]
+def test_modules_are_those_of_the_papers_algorithm(tables, networks, digits, layer, convention):
+    rule = {"printed": "max", "released": "geometric"}[convention]
     for measure, normalized in METHODS:
         matrix = pairwise_similarity(
-            networks[1].model, digits.test_inputs, digits.test_targets, layer, measure, absolute
+            networks[1].model, digits.test_inputs, digits.test_targets, layer, measure, convention
         )
         matrix = normalize(matrix, rule) if normalized else matrix
         one, other = (find_modules(matrix, n_steps=60, seed=seed) for seed in (2, 3))
         (row,) = (
             row for row in tables["modules"]
-            if (row["network"], row["layer"], row["absolute"]) == ("dropout-0.2-5", layer, absolute)
+            if (row["network"], row["layer"], row["convention"]) == ("dropout-0.2-5", layer, convention)
             and (row["measure"], row["normalized"]) == (measure, normalized)
         )  # fmt: skip
         assert row["labels"] == one.labels.tolist()
         assert row["q"] == one.q >= row["q_spectral"]
-        assert row["n_clusters"] == effective_clusters(one.labels)
-        assert row["retest"] == cluster_similarity(one.labels, other.labels)
+        assert row["effective"] == effective_number(one.labels)
+        assert row["retest"] == agreement(one.labels, other.labels)
 
 
 def test_agreement_is_between_the_labels_of_the_modules(tables):
     labels = {
-        tuple(row[c] for c in ("network", "layer", "absolute", "measure", "normalized")):
+        tuple(row[c] for c in ("network", "layer", "convention", "measure", "normalized")):
         row["labels"] for row in tables["modules"]
     }  # fmt: skip
     pairs = [
@@ -107,9 +107,9 @@ def test_agreement_is_between_the_labels_of_the_modules(tables):
     ]
     assert pairs == list(combinations(METHODS, 2)) * 8
     for row, (a, b) in zip(tables["agreement"][::17], pairs[::17], strict=True):
-        place = row["network"], row["layer"], row["absolute"]
-        for measure in CLUSTER_MEASURES:
-            expected = cluster_similarity(labels[*place, *a], labels[*place, *b], measure)
+        place = row["network"], row["layer"], row["convention"]
+        for measure in AGREEMENT_MEASURES:
+            expected = agreement(labels[*place, *a], labels[*place, *b], measure)
             assert row[measure] == expected
 
 

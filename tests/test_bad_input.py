@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from modlib.clustering.find import find_modules, monte_carlo_modules, spectral_modules
-from modlib.comparison import agreement_matrix, cluster_similarity
+from modlib.comparison import agreement_matrix, agreement
 from modlib.models import MLP
-from modlib.modularity import effective_clusters, modularity, modularity_matrix, to_adjacency
+from modlib.modularity import effective_number, modularity, modularity_matrix, to_adjacency
 from modlib.optimality.certificate import certify
 from modlib.similarity.compute import normalize, pairwise_similarity
 
@@ -144,10 +144,10 @@ def test_zeros_have_defined_results(n):
 
 LABEL_FUNCTIONS = {
     "modularity": lambda labels: modularity(ADJACENCY, labels),
-    "effective_clusters": effective_clusters,
+    "effective_number": effective_number,
     "monte_carlo_modules": lambda labels: monte_carlo_modules(ADJACENCY, labels, 5).labels,
-    "cluster_similarity, first": lambda labels: cluster_similarity(labels, LABELS),
-    "cluster_similarity, second": lambda labels: cluster_similarity(LABELS, labels),
+    "agreement, first": lambda labels: agreement(labels, LABELS),
+    "agreement, second": lambda labels: agreement(LABELS, labels),
     "agreement_matrix": lambda labels: agreement_matrix([LABELS, labels]),
 }
 BAD_LABELS = {
@@ -175,7 +175,7 @@ def test_bad_labels_are_refused(function, labels, message):
         function(labels)
 
 
-@pytest.mark.parametrize("name", [name for name in LABEL_FUNCTIONS if name != "effective_clusters"])
+@pytest.mark.parametrize("name", [name for name in LABEL_FUNCTIONS if name != "effective_number"])
 def test_labels_of_another_length_are_refused(name):
     for labels in ([0, 1], [0, 1, 1, 1]):
         with pytest.raises(
@@ -211,7 +211,7 @@ def test_other_forms_of_good_labels_give_the_same(function, labels):
     ],
 )
 def test_bad_memberships_are_refused(memberships, message):
-    for function in (lambda m: modularity(ADJACENCY, m), effective_clusters):
+    for function in (lambda m: modularity(ADJACENCY, m), effective_number):
         with pytest.raises(ValueError, match=f"^labels .*{message}"):
             function(memberships)
 
@@ -245,9 +245,9 @@ OPTIONS = [
     *((lambda v: normalize(SIMILARITY, epsilon=v), "epsilon", v) for v in [*NO_NUMBER, 0, -1]),
     *((lambda v: find_modules(SIMILARITY, method=v), "method", v) for v in NO_CHOICE),
     *((lambda v: normalize(SIMILARITY, rule=v), "rule", v) for v in NO_CHOICE),
-    *((lambda v: cluster_similarity(LABELS, LABELS, v), "measure", v) for v in NO_CHOICE),
+    *((lambda v: agreement(LABELS, LABELS, v), "measure", v) for v in NO_CHOICE),
     *((lambda v: sensitivities(measure=v), "measure", v) for v in NO_CHOICE),
-    *((lambda v: sensitivities(absolute=v), "absolute", v) for v in NO_CHOICE),
+    *((lambda v: sensitivities(convention=v), "convention", v) for v in NO_CHOICE),
     *((lambda v: sensitivities(method=v), "method", v) for v in NO_CHOICE),
     *((lambda v: sensitivities(layer=v), "layer", v) for v in [*NO_WHOLE, 0, 2]),
 ]

@@ -101,10 +101,10 @@ def test_plain_torch_func_computes_what_the_library_computes(monkeypatch):
     monkeypatch.setattr(similarity, "CHUNK", 3)  # the last of seven samples is on its own
     model, samples = MLP((64, 9, 8, 10)), networks.samples(7)
     plain = similarity.with_torch_func(model, *samples)
-    ours = similarity_matrices(model, *samples, absolutes=["inside"])
+    ours = similarity_matrices(model, *samples, conventions=["printed"])
     assert len(plain) == len(ours) == 8
     for layer, measure in plain:
-        expected = ours[layer, measure, "inside"]
+        expected = ours[layer, measure, "printed"]
         np.testing.assert_allclose(plain[layer, measure], expected, rtol=1e-4, atol=1e-7)
 
 

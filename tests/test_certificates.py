@@ -16,7 +16,7 @@ from experiments.engine.store import Store
 from experiments.engine.sweep import paper
 from experiments.report.frames import read_results
 from experiments.training.train import load_weights
-from modlib.comparison import cluster_similarity
+from modlib.comparison import agreement
 from modlib.modularity import modularity, to_adjacency
 from modlib.similarity.compute import normalize, similarity_matrices
 
@@ -46,11 +46,11 @@ def test_each_matrix_has_bounds_that_hold_and_labels_that_reach_the_lower(certif
     row = {(r["network"], r["layer"], r["measure"], r["normalized"]): r for r in table}
     network, setting = "dropout-0.4-0", settings["dropout-0.4"]
     model = load_weights(store.folder(setting) / "weights" / f"{network}.safetensors")
-    raw = similarity_matrices(model, data.test_inputs, data.test_targets, absolutes=["inside"])
+    raw = similarity_matrices(model, data.test_inputs, data.test_targets, conventions=["printed"])
     for layer, (measure, normalized) in product((1, 2), METHODS):
         found = row[network, layer, measure, normalized]
-        matrix = raw[layer, measure, "inside"]
-        matrix = normalize(matrix, RULES["inside"]) if normalized else matrix
+        matrix = raw[layer, measure, "printed"]
+        matrix = normalize(matrix, RULES["printed"]) if normalized else matrix
         assert found["lower"] == modularity(to_adjacency(matrix), found["labels"])
         assert found["lower"] <= found["upper"]
         assert found["optimal"]  # 16 units are few
@@ -59,7 +59,7 @@ def test_each_matrix_has_bounds_that_hold_and_labels_that_reach_the_lower(certif
 def test_the_best_search_reaches_the_proven_optimum_of_every_small_matrix(certified):
     read = read_results(certified)
     key = ["network", "layer", "measure", "normalized"]
-    inside = read.modules[read.modules["absolute"] == "inside"]
+    inside = read.modules[read.modules["convention"] == "printed"]
     both = inside.merge(read.certificates[[*key, "lower", "upper", "labels"]], on=key,
                         suffixes=("", "_proven"))  # fmt: skip
     assert len(both) == len(read.certificates)
@@ -67,7 +67,7 @@ def test_the_best_search_reaches_the_proven_optimum_of_every_small_matrix(certif
     assert (both["q_best"] >= both["lower"] - 1e-12).all()
     assert (both["q"] <= both["upper"] + 1e-12).all()
     for labels, proven in zip(both["labels_best"][:10], both["labels_proven"][:10], strict=True):
-        assert 0 < cluster_similarity(labels, proven) <= 1
+        assert 0 < agreement(labels, proven) <= 1
 
 
 def test_finished_layers_are_not_done_again_and_the_table_is_the_same(certified, monkeypatch):

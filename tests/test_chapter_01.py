@@ -13,7 +13,7 @@ def small(small_results):
 
 
 def test_introduction_shows_the_networks_layer_and_convention_it_is_given(tmp_path, small):
-    notebook = run("01-introduction", tmp_path, **small, layer=2, absolute="outside")
+    notebook = run("01-introduction", tmp_path, **small, layer=2, convention="released")
     numbers = glued(notebook)
     assert 80 < numbers["accuracy-plain"] <= 100  # chance is 10
     assert 0 <= numbers["n-raised"] <= 8
@@ -36,8 +36,8 @@ def test_introduction_quotes_the_network_named_first_as_the_plain_one(tmp_path, 
     ("parameters", "message"),
     [
         ({"networks": ["l2-1e-05-0", "nobody"]}, "network must be one of"),
-        ({"layer": 3}, "layer, measure and absolute must name a stored matrix"),
-        ({"absolute": "beside"}, "layer, measure and absolute must name a stored matrix"),
+        ({"layer": 3}, "layer, measure and convention must name a stored matrix"),
+        ({"convention": "beside"}, "layer, measure and convention must name a stored matrix"),
     ],
 )
 def test_introduction_refuses_what_is_not_there(tmp_path, small, parameters, message):

@@ -9,7 +9,7 @@ NETWORK = "dropout-0.4-0"
 
 def test_related_work_runs_on_other_results_parts_and_convention(tmp_path, small_results):
     notebook = run(
-        "02-related-work", tmp_path, results=str(small_results), absolute="outside",
+        "02-related-work", tmp_path, results=str(small_results), convention="released",
         network=NETWORK, layer=2, n_parts=3, n_shuffles=2,
     )  # fmt: skip
     numbers = glued(notebook)

@@ -3,7 +3,7 @@
 import pytest
 from chapters import glued, n_figures, run, texts
 
-OTHER = {"dropout": "dropout-0.4-0", "absolute": "outside", "layer": 2}
+OTHER = {"dropout": "dropout-0.4-0", "convention": "released", "layer": 2}
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from chapters import glued, n_figures, run, texts
 
 OTHER = {
-    "network": "dropout-0.4-0", "absolute": "outside", "layer": 1, "measure": "covariance",
+    "network": "dropout-0.4-0", "convention": "released", "layer": 1, "measure": "covariance",
     "normalized": False, "n_units": 7, "seed": 3,
 }  # fmt: skip
 

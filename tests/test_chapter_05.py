@@ -28,7 +28,7 @@ def some_lost(small_results, tmp_path_factory):
 
 
 def test_setup_counts_networks_and_tells_of_those_that_were_dropped(tmp_path, some_lost):
-    notebook = run("05-setup", tmp_path, results=str(some_lost), absolute="outside")
+    notebook = run("05-setup", tmp_path, results=str(some_lost), convention="released")
     numbers = glued(notebook)
     assert (numbers["n-settings"], numbers["n-trained"], numbers["n-untrained"]) == (6, 18, 3)
     assert (numbers["n-dropped"], numbers["n-settings-lost"], numbers["n-settings-torn"]) == (

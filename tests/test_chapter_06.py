@@ -11,20 +11,20 @@ from experiments.report.frames import read_results
 def chapter(small_results, tmp_path_factory):
     folder = tmp_path_factory.mktemp("chapter")
     return run(
-        "06-regularization", folder, results=str(small_results), absolute="outside", layer=2,
+        "06-regularization", folder, results=str(small_results), convention="released", layer=2,
         n_draws=1,
     )  # fmt: skip
 
 
 def test_numbers_are_those_of_the_tables(chapter, small_results):
     numbers = glued(chapter)
-    modules = read_results(small_results).modules.query("absolute == 'outside' and kept")
+    modules = read_results(small_results).modules.query("convention == 'released' and kept")
     for kind in ("dropout", "l2", "l1"):
         means = modules[modules["regularizer"] == kind].groupby("strength")["q"].mean()
         assert numbers[f"rise-{kind}-all-methods"] == pytest.approx(means.max() - means.iloc[0])
         low, high = (numbers[f"rise-{kind}-all-methods-{end}"] for end in ("low", "high"))
         assert low <= numbers[f"rise-{kind}-all-methods"] <= high
-    clusters = modules[modules["regularizer"] == "dropout"].groupby("strength")["n_clusters"].mean()
+    clusters = modules[modules["regularizer"] == "dropout"].groupby("strength")["effective"].mean()
     assert numbers["clusters-weakest"] == pytest.approx(clusters[0.1])
 
 
@@ -36,7 +36,7 @@ def test_every_figure_is_drawn_and_says_which_run_made_it(chapter):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"absolute": "beside"}, "absolute must be one of 'inside', 'outside'. Got 'beside'"),
+        ({"convention": "beside"}, "convention must be one of 'printed', 'released'. Got 'beside'"),
         ({"layer": 3}, "layer must be a hidden layer, 1 or 2. Got 3"),
     ],
 )

@@ -11,13 +11,13 @@ from modlib.similarity.compute import UPSTREAM
 def chapter(small_results, tmp_path_factory):
     return run(
         "07-agreement", tmp_path_factory.mktemp("chapter"), results=str(small_results),
-        absolute="outside", n_permutations=50,
+        convention="released", n_permutations=50,
     )  # fmt: skip
 
 
 def test_numbers_are_those_of_the_tables(chapter, small_results):
     numbers = glued(chapter)
-    pairs = read_results(small_results).agreement.query("absolute == 'outside' and kept")
+    pairs = read_results(small_results).agreement.query("convention == 'released' and kept")
     up_a, up_b = pairs["measure_a"].isin(UPSTREAM), pairs["measure_b"].isin(UPSTREAM)
     untrained = pairs["regularizer"] == "untrained"
     for block, members in {

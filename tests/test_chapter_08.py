@@ -18,7 +18,7 @@ def notebook(small_results, tmp_path_factory):
 @pytest.fixture(scope="module")
 def own(small_results):
     claims = ledger(small_results, seed=3)
-    return claims[(claims["convention"] == "inside") & (claims["search"] == "paper")]
+    return claims[(claims["convention"] == "printed") & (claims["search"] == "paper")]
 
 
 def test_numbers_in_the_text_are_those_of_the_ledger(notebook, own):

@@ -58,7 +58,7 @@ def test_certificates_are_counted_and_compared(page, certified):
     assert numbers["n-certified"] == len(table) == 2 * 2 * 8
     assert numbers["n-proven"] == table["optimal"].sum() > 0
     assert numbers["n-sample"] == numbers["n-proven"]
-    modules = read_results(certified).modules.query("absolute == 'inside'")
+    modules = read_results(certified).modules.query("convention == 'printed'")
     key = ["network", "layer", "measure", "normalized"]
     proven = table[table["optimal"]].merge(modules, on=key)
     for search, column in {"paper": "q", "best": "q_best"}.items():
@@ -70,7 +70,7 @@ def test_certificates_are_counted_and_compared(page, certified):
 
 def test_deficits_are_those_of_the_table(page, certified):
     numbers = glued(page)
-    modules = read_results(certified).modules.query("kept and absolute == 'inside'")
+    modules = read_results(certified).modules.query("kept and convention == 'printed'")
     missing = modules["q_best"] - modules["q"]
     assert numbers["deficit-q"] == pytest.approx(missing.mean())
     assert numbers["largest-deficit"] == pytest.approx(missing.max())
@@ -78,9 +78,9 @@ def test_deficits_are_those_of_the_table(page, certified):
     assert numbers["deficit-q_spectral"] > numbers["deficit-q"]
 
 
-@pytest.mark.parametrize("absolute", ["inside", "outside"])
-def test_page_without_certificates_says_so(small_results, tmp_path, absolute):
-    notebook = run(CHAPTER, tmp_path, results=str(small_results), absolute=absolute, layer=1)
+@pytest.mark.parametrize("convention", ["printed", "released"])
+def test_page_without_certificates_says_so(small_results, tmp_path, convention):
+    notebook = run(CHAPTER, tmp_path, results=str(small_results), convention=convention, layer=1)
     numbers = glued(notebook)
     assert "Nothing is proven here" in texts(notebook)
     assert numbers["n-proven"] == 0

@@ -230,7 +230,7 @@ def test_parts_of_the_penalties_are_each_their_own():
         penalised((0.3, 0.2), (0.15, 0.1), 0.25, 0.05),
         n_draws=200, claims={"claim-14": CLAIMS["claim-14"]},
     )  # fmt: skip
-    effects = parts.query("convention == 'inside' and search == 'paper'")["effect"]
+    effects = parts.query("convention == 'printed' and search == 'paper'")["effect"]
     np.testing.assert_allclose(effects, [0.3, 0.2, 0.15, 0.1, 0.25, 0.2])
 
 
@@ -240,24 +240,24 @@ def test_parts_of_the_penalties_are_each_their_own():
 def test_each_reading_takes_its_own_numbers():
     results = rising(dropout=0.2)
     flat = results.modules["q"].to_numpy() * 0 + 0.2
-    outside = results.modules["absolute"] == "outside"
+    outside = results.modules["convention"] == "released"
     results.modules["q"] = np.where(outside, results.modules["q"], flat)
     results.modules["q_best"] = np.where(outside, flat, results.modules["q_best"])
     effects = decide("claim-01", results).set_index(["convention", "search"])["effect"]
     assert effects.to_dict() == {
-        ("inside", "paper"): pytest.approx(0),
-        ("inside", "best"): pytest.approx(0.2),
-        ("outside", "paper"): pytest.approx(0.2),
-        ("outside", "best"): pytest.approx(0),
+        ("printed", "paper"): pytest.approx(0),
+        ("printed", "best"): pytest.approx(0.2),
+        ("released", "paper"): pytest.approx(0.2),
+        ("released", "best"): pytest.approx(0),
     }
 
 
 def test_number_of_best_clusters_is_counted_from_the_best_labels():
     results = world(n=lambda net, *_: 4 + 3 * net.level)
-    results.modules["n_clusters"] = 4.0
+    results.modules["effective"] = 4.0
     effects = decide("claim-07", results).set_index(["convention", "search"])["effect"]
-    assert effects["inside", "paper"] == 0
-    assert effects["inside", "best"] == pytest.approx(3, rel=0.01)
+    assert effects["printed", "paper"] == 0
+    assert effects["printed", "best"] == pytest.approx(3, rel=0.01)
 
 
 def test_ceiling_is_the_retest_or_one():
@@ -265,8 +265,8 @@ def test_ceiling_is_the_retest_or_one():
     results = agreeing(0.6, 0.6, 0.3, same={"up": 0.9, "down": 0.9}, retest=0.95, noise=0)
     parts = judge(results, n_draws=50, claims={"claim-10": CLAIMS["claim-10"]})
     effects = parts[parts["part"] == "c"].set_index(["convention", "search"])["effect"]
-    assert effects["inside", "paper"] == pytest.approx(0.55)
-    assert effects["inside", "best"] == pytest.approx(0.50)
+    assert effects["printed", "paper"] == pytest.approx(0.55)
+    assert effects["printed", "best"] == pytest.approx(0.50)
 
 
 def test_dropped_networks_do_not_count():
@@ -347,8 +347,8 @@ def test_claims_without_best_assignments_are_tested_for_the_paper_only():
     results.modules["q_best"], results.modules["labels_best"] = np.nan, None
     for name in ("claim-05", "claim-07"):
         rows = decide(name, results).set_index(["convention", "search"])
-        assert rows.loc[("inside", "best"), "verdict"] == "not tested"
-        assert rows.loc[("inside", "paper"), "verdict"] != "not tested"
+        assert rows.loc[("printed", "best"), "verdict"] == "not tested"
+        assert rows.loc[("printed", "paper"), "verdict"] != "not tested"
 
 
 # --------------------------------------------------------------------- the rules as written down
@@ -401,8 +401,8 @@ def test_command_prints_the_ledger_of_a_folder(small_results, capsys):
         assert printed.count("not tested") == (expected["verdict"] == "not tested").sum()
     # Two strengths of each regulariser make no curve, but two families can be compared.
     verdicts = expected.set_index(["claim", "convention", "search"])["verdict"]
-    assert verdicts["claim-01", "inside", "paper"] == "not tested"
-    assert verdicts["claim-09", "outside", "best"] in VERDICTS
+    assert verdicts["claim-01", "printed", "paper"] == "not tested"
+    assert verdicts["claim-09", "released", "best"] in VERDICTS
 
 
 def test_command_says_where_results_are_missing(tmp_path, capsys):

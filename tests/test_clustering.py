@@ -83,7 +83,7 @@ def test_disconnected_equal_cliques_are_found_exactly(seed):
         modules = find_modules(labels[:, None] == labels, n_steps=500, seed=seed)
         assert same_partition(modules.labels, labels)
         assert modules.q == pytest.approx(1 - 1 / n_cliques, abs=1e-14)
-        assert modules.n_clusters == n_cliques
+        assert modules.n_modules == n_cliques
 
 
 def test_the_karate_club_is_clustered_close_to_its_optimum():
@@ -155,7 +155,7 @@ def test_the_monte_carlo_search_equals_algorithm_3_move_by_move(matrix, entropy,
 
 def test_the_monte_carlo_search_equals_algorithm_3_on_a_real_similarity(trained, digits):
     matrices = similarity_matrices(
-        trained, digits.test_inputs, digits.test_targets, layers=[1], absolutes=["inside"]
+        trained, digits.test_inputs, digits.test_targets, layers=[1], conventions=["printed"]
     )
     assert len(matrices) == 4
     for matrix in matrices.values():
@@ -183,9 +183,9 @@ def test_many_steps_do_not_pile_up_rounding():
 def test_resolution_reaches_the_search():
     # At high resolution single units are best, at zero a single cluster.
     matrix = planted((4, 4), 0)
-    assert find_modules(matrix, resolution=0.0).n_clusters == 1
-    assert find_modules(matrix, resolution=50.0).n_clusters == 8
-    assert find_modules(matrix, resolution=1.0).n_clusters == 2
+    assert find_modules(matrix, resolution=0.0).n_modules == 1
+    assert find_modules(matrix, resolution=50.0).n_modules == 8
+    assert find_modules(matrix, resolution=1.0).n_modules == 2
 
 
 # -------------------------------------------------------------------------- choices of the kernel
@@ -247,7 +247,7 @@ def test_units_without_similarity_are_unused():
     matrix[0, 0] = 5.0  # similar to itself only
     modules = find_modules(matrix)
     np.testing.assert_array_equal(modules.labels, [-1, 0, 0, 0, 1, 1, -1])
-    assert modules.n_clusters == 2
+    assert modules.n_modules == 2
     alone = find_modules(planted((3, 2), 0))
     assert modules.q == pytest.approx(alone.q, abs=1e-15)
 
@@ -257,7 +257,7 @@ def test_a_matrix_without_similarities_has_no_modules(matrix):
     modules = find_modules(matrix)
     np.testing.assert_array_equal(modules.labels, [-1] * len(matrix))
     assert modules.q == 0
-    assert modules.n_clusters == 0
+    assert modules.n_modules == 0
 
 
 def test_two_similar_units_are_one_cluster():

@@ -9,10 +9,10 @@ from clusim.clustering import Clustering
 from sklearn import metrics
 
 from modlib.comparison import (
-    CLUSTER_MEASURES,
+    AGREEMENT_MEASURES,
     agreement_matrix,
     chance_level,
-    cluster_similarity,
+    agreement,
 )
 
 # A = {0, 1, 2}, {3, 4} against B = {0, 1}, {2, 3, 4}. Of ten pairs of units, 2 are together in
@@ -68,48 +68,48 @@ def random_labels(seed, n=20):
 def test_a_worked_example():
     # A = {0, 1, 2}, {3, 4} and B = {0, 1}, {2, 3, 4}. Units 0 and 1: 2/3 each; unit 2: 1/3;
     # units 3 and 4: 2/3 each. The mean is (4 * 2/3 + 1/3) / 5 = 3/5.
-    assert cluster_similarity([0, 0, 0, 1, 1], [0, 0, 1, 1, 1]) == pytest.approx(3 / 5, rel=1e-12)
+    assert agreement([0, 0, 0, 1, 1], [0, 0, 1, 1, 1]) == pytest.approx(3 / 5, rel=1e-12)
 
 
 def test_one_cluster_against_single_units_agrees_as_one_over_n():
     # Every unit shares itself only, of 4.
-    assert cluster_similarity([0, 0, 0, 0], [0, 1, 2, 3]) == pytest.approx(1 / 4, rel=1e-12)
+    assert agreement([0, 0, 0, 0], [0, 1, 2, 3]) == pytest.approx(1 / 4, rel=1e-12)
 
 
 def test_crossed_halves_agree_by_half():
     # Each unit shares one of two.
-    assert cluster_similarity([0, 0, 1, 1], [0, 1, 0, 1]) == pytest.approx(1 / 2, rel=1e-12)
+    assert agreement([0, 0, 1, 1], [0, 1, 0, 1]) == pytest.approx(1 / 2, rel=1e-12)
 
 
 def test_unused_units_form_one_cluster_of_their_own():
     # {0, 1}, unused {2, 3} against {0, 1, 2}, unused {3}: 2/3, 2/3, 1/3, 1/2.
     expected = (2 / 3 + 2 / 3 + 1 / 3 + 1 / 2) / 4
-    assert cluster_similarity([0, 0, -1, -1], [0, 0, 0, -1]) == pytest.approx(expected, rel=1e-12)
-    assert cluster_similarity([-1, -1, 0], [5, 5, 0]) == pytest.approx(1, rel=1e-12)
+    assert agreement([0, 0, -1, -1], [0, 0, 0, -1]) == pytest.approx(expected, rel=1e-12)
+    assert agreement([-1, -1, 0], [5, 5, 0]) == pytest.approx(1, rel=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_similarity_is_the_mean_overlap(seed):
     a, b = random_labels(seed)
-    assert cluster_similarity(a, b) == pytest.approx(by_overlap(a, b), rel=1e-12)
+    assert agreement(a, b) == pytest.approx(by_overlap(a, b), rel=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_equal_partitions_agree_fully_and_others_less(seed):
     a, b = random_labels(seed)
-    assert cluster_similarity(a, a) == pytest.approx(1, rel=1e-12)
-    assert 0 < cluster_similarity(a, b) < 1
+    assert agreement(a, a) == pytest.approx(1, rel=1e-12)
+    assert 0 < agreement(a, b) < 1
 
 
 def test_every_measure_is_held_against_another_source():
     assert set(BY_HAND) | set(BY_SCIKIT_LEARN) | set(BY_CLUSIM) | WITHOUT_A_SECOND_SOURCE == set(
-        CLUSTER_MEASURES
+        AGREEMENT_MEASURES
     )
 
 
 @pytest.mark.parametrize("measure", BY_HAND)
 def test_every_measure_gives_what_its_definition_gives_by_hand(measure):
-    assert cluster_similarity(A, B, measure) == pytest.approx(BY_HAND[measure], rel=1e-9)
+    assert agreement(A, B, measure) == pytest.approx(BY_HAND[measure], rel=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -117,7 +117,7 @@ def test_every_measure_gives_what_its_definition_gives_by_hand(measure):
 def test_measures_shared_with_scikit_learn_are_equal_to_its(measure, seed):
     a, b = random_labels(seed)
     expected = BY_SCIKIT_LEARN[measure](a, b)
-    assert cluster_similarity(a, b, measure) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert agreement(a, b, measure) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -126,74 +126,74 @@ def test_measures_taken_from_elsewhere_are_equal_to_those_of_clusim(measure, see
     a, b = random_labels(seed)
     one, other = (Clustering().from_membership_list(labels.tolist()) for labels in (a, b))
     expected = BY_CLUSIM[measure](one, other)
-    assert cluster_similarity(a, b, measure) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert agreement(a, b, measure) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("measure", [m for m, v in CLUSTER_MEASURES.items() if v.symmetric])
+@pytest.mark.parametrize("measure", [m for m, v in AGREEMENT_MEASURES.items() if v.symmetric])
 def test_symmetric_measures_are(measure, seed):
     a, b = random_labels(seed)
-    expected = pytest.approx(cluster_similarity(b, a, measure), rel=1e-9, abs=1e-12)
-    assert cluster_similarity(a, b, measure) == expected
+    expected = pytest.approx(agreement(b, a, measure), rel=1e-9, abs=1e-12)
+    assert agreement(a, b, measure) == expected
 
 
-@pytest.mark.parametrize("measure", [m for m, v in CLUSTER_MEASURES.items() if not v.symmetric])
+@pytest.mark.parametrize("measure", [m for m, v in AGREEMENT_MEASURES.items() if not v.symmetric])
 def test_the_other_measures_are_not_symmetric(measure):
     # Overlaps [[2, 2], [1, 0]]: the largest of each row sum to 3, the largest of each column to 4.
     a, b = [0, 0, 0, 0, 1], [0, 0, 1, 1, 0]
-    assert cluster_similarity(a, b, measure) != cluster_similarity(b, a, measure)
+    assert agreement(a, b, measure) != agreement(b, a, measure)
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("measure", CLUSTER_MEASURES)
+@pytest.mark.parametrize("measure", AGREEMENT_MEASURES)
 def test_names_of_clusters_and_order_of_units_do_not_matter(measure, seed):
     a, b = random_labels(seed)
     names = np.random.default_rng(seed).permutation(30)
     order = np.random.default_rng(seed).permutation(len(a))
-    expected = pytest.approx(cluster_similarity(a, b, measure), rel=1e-9, abs=1e-12)
-    assert cluster_similarity(names[a], b, measure) == expected
-    assert cluster_similarity(a[order], b[order], measure) == expected
+    expected = pytest.approx(agreement(a, b, measure), rel=1e-9, abs=1e-12)
+    assert agreement(names[a], b, measure) == expected
+    assert agreement(a[order], b[order], measure) == expected
 
 
-@pytest.mark.parametrize("measure", CLUSTER_MEASURES)
+@pytest.mark.parametrize("measure", AGREEMENT_MEASURES)
 def test_values_stay_within_the_range_and_only_equals_have_the_best(measure):
-    entry = CLUSTER_MEASURES[measure]
+    entry = AGREEMENT_MEASURES[measure]
     for seed in range(20):
         a, b = random_labels(seed)
-        assert entry.low <= cluster_similarity(a, b, measure) <= entry.high
-        of_equals = cluster_similarity(a, a, measure)
+        assert entry.low <= agreement(a, b, measure) <= entry.high
+        of_equals = agreement(a, a, measure)
         if measure == "mutual_information":  # a partition tells of itself all there is to tell
             fractions = np.unique(a, return_counts=True)[1] / len(a)
             assert of_equals == pytest.approx(-(fractions * np.log2(fractions)).sum(), rel=1e-9)
         else:
             assert of_equals == entry.of_equals == (entry.high if entry.closer_is_higher else 0)
-            assert cluster_similarity(a, b, measure) != of_equals
+            assert agreement(a, b, measure) != of_equals
 
 
-@pytest.mark.parametrize("measure", CLUSTER_MEASURES)
+@pytest.mark.parametrize("measure", AGREEMENT_MEASURES)
 @pytest.mark.parametrize("labels", [ONE, SINGLES, UNUSED, [0], [-1]], ids=str)
 def test_degenerate_partitions_are_equal_to_themselves(measure, labels):
-    value = cluster_similarity(labels, labels, measure)
+    value = agreement(labels, labels, measure)
     if measure == "mutual_information":
         assert value == pytest.approx(log(len(set(labels)), 2), abs=1e-12)
     else:
-        assert value == CLUSTER_MEASURES[measure].of_equals
+        assert value == AGREEMENT_MEASURES[measure].of_equals
 
 
-@pytest.mark.parametrize("measure", CLUSTER_MEASURES)
+@pytest.mark.parametrize("measure", AGREEMENT_MEASURES)
 @pytest.mark.parametrize("other", [SINGLES, [0, 0, 0, 1, 1, -1]], ids=["singles", "mixed"])
 def test_one_cluster_tells_nothing_of_others(measure, other):
-    value = cluster_similarity(ONE, other, measure)
+    value = agreement(ONE, other, measure)
     assert not isnan(value)
-    assert CLUSTER_MEASURES[measure].low <= value <= CLUSTER_MEASURES[measure].high
-    assert value != CLUSTER_MEASURES[measure].of_equals
+    assert AGREEMENT_MEASURES[measure].low <= value <= AGREEMENT_MEASURES[measure].high
+    assert value != AGREEMENT_MEASURES[measure].of_equals
     if "information" in measure and measure != "variation_of_information":
         assert value == pytest.approx(0, abs=1e-9)
 
 
 def test_equal_clusters_without_a_difference_are_beyond_all_ratios():
     # Southwood's ratio of pairs that agree to pairs that do not: 15 to 0.
-    assert cluster_similarity(ONE, ONE, "southwood") == inf
+    assert agreement(ONE, ONE, "southwood") == inf
 
 
 def test_pearson_correlation_of_clusim_is_left_out_for_a_reason():
@@ -227,13 +227,13 @@ def test_chance_level_is_reproducible_by_seed():
 
 
 def test_one_unit_agrees_with_itself():
-    assert cluster_similarity([0], [-1]) == pytest.approx(1, rel=1e-12)
+    assert agreement([0], [-1]) == pytest.approx(1, rel=1e-12)
 
 
 def test_labels_are_unchanged():
     a, b = random_labels(0)
     copies = a.copy(), b.copy()
-    cluster_similarity(a, b)
+    agreement(a, b)
     np.testing.assert_array_equal(a, copies[0])
     np.testing.assert_array_equal(b, copies[1])
 
@@ -248,11 +248,11 @@ def test_the_agreement_matrix_holds_every_pair():
 
 def test_errors_name_the_argument():
     with pytest.raises(ValueError, match=r"labels_a must be -1 .* Got -2"):
-        cluster_similarity([-2, 0], [0, 0])
+        agreement([-2, 0], [0, 0])
     with pytest.raises(ValueError, match=r"labels_b must have one label per unit, 2 in all. Got 3"):
-        cluster_similarity([0, 0], [0, 0, 1])
+        agreement([0, 0], [0, 0, 1])
     with pytest.raises(ValueError, match=r"measure must be one of 'element', .* Got 'random'"):
-        cluster_similarity([0, 0], [0, 0], measure="random")
+        agreement([0, 0], [0, 0], measure="random")
     with pytest.raises(ValueError, match="labels_b must have one label per unit"):
         agreement_matrix([[0, 1], [0, 1, 2]])
     with pytest.raises(ValueError, match=r"n_permutations must be .* at least 1. Got 0"):

@@ -52,10 +52,10 @@ RULES = {
         [0, 0.95],
         0.5,
     ),
-    (AnalysisConfig, "absolute"): (
-        "absolute must be one of 'inside', 'outside'",
+    (AnalysisConfig, "convention"): (
+        "convention must be one of 'printed', 'released'",
         ["both", None, [], np.array(["a", "b"])],
-        "outside",
+        "released",
     ),
     (AnalysisConfig, "n_steps"): (f"n_steps {WHOLE} 0 and 100000000", [-1, 1e3, False], 7),
     (AnalysisConfig, "entropy"): (f"entropy {NUMBER} 1e-06 and 10", [0, 11], 0.5),
@@ -139,7 +139,7 @@ def test_configurations_cannot_be_changed():
 
 
 def test_the_hash_is_the_sha256_of_the_values_as_sorted_json():
-    text = '{"absolute":"inside","best":true,"entropy":0.15,"n_steps":5000,"seed":0}'
+    text = '{"convention":"printed","best":true,"entropy":0.15,"n_steps":5000,"seed":0}'
     assert AnalysisConfig().hash == sha256(text.encode()).hexdigest()[:12]
     training = (
         '{"batch_size":200,"dropout":0.0,"hidden":[64,64],"l1":0.0,"l2":1e-05,'

@@ -60,7 +60,7 @@ def unpack(stored) -> np.ndarray:
 
 def key(row) -> str:
     normalized = "normalized" if row.normalized else "raw"
-    return f"{row.layer}/{row.measure}/{normalized}/{row.absolute}"
+    return f"{row.layer}/{row.measure}/{normalized}/{row.convention}"
 
 
 def test_index_lists_every_setting_strength_and_seed_and_which_have_matrices(folder, written):
@@ -120,7 +120,7 @@ def test_a_bound_stands_with_its_matrix_in_the_printed_convention_and_nowhere_el
         for view, content in network["views"].items()
         if "upper" in content
     }
-    assert bounds == {("dropout-0.4", "0", "1/loss_hessian/normalized/inside"): (0.25123444, False)}
+    assert bounds == {("dropout-0.4", "0", "1/loss_hessian/normalized/printed"): (0.25123444, False)}
 
 
 def test_matrices_are_those_of_the_examples_to_half_a_step(folder, written):
@@ -129,12 +129,12 @@ def test_matrices_are_those_of_the_examples_to_half_a_step(folder, written):
         name, _, seed = network.rpartition("-")
         stored = written[name][seed]["matrices"]
         for layer in (1, 2):
-            for absolute in ("inside", "outside"):
+            for convention in ("printed", "released"):
                 for measure, normalized in METHODS:
                     matrix = examples.similarity(
-                        network, layer, measure, normalized=normalized, absolute=absolute
+                        network, layer, measure, normalized=normalized, convention=convention
                     )
-                    view = f"{layer}/{measure}/{'normalized' if normalized else 'raw'}/{absolute}"
+                    view = f"{layer}/{measure}/{'normalized' if normalized else 'raw'}/{convention}"
                     exact = matrix[np.triu_indices(len(matrix), 1)]
                     off = np.abs(np.sqrt(unpack(stored[view])) - np.sqrt(exact))
                     assert off.max() <= 0.5001 * np.sqrt(exact.max()) / 255, (network, view)
@@ -149,7 +149,7 @@ def test_mean_weights_of_the_clusters_are_right_to_half_a_step(folder, written):
         weights = examples.weights(network)["layers.0.weight"].double().numpy()
         steps = np.array(data["weights"]["steps"])
         packed = decode(data["weights"]["bytes"], np.int8).reshape(len(steps), -1)
-        labels = np.array(data["views"]["1/covariance/raw/inside"]["labels"])
+        labels = np.array(data["views"]["1/covariance/raw/printed"]["labels"])
         assert data["weights"]["inputs"] == weights.shape[1]
         for cluster in range(labels.max() + 1):
             members = labels == cluster
@@ -194,7 +194,7 @@ def test_without_examples_there_are_sizes_and_no_matrices(folder, tmp_path):
     assert all(setting["examples"] == [] for setting in written["index"]["settings"])
     network = written["l2-1e-05"]["0"]
     assert "matrices" not in network
-    assert sum(network["views"]["1/covariance/raw/inside"]["sizes"]) <= 16
+    assert sum(network["views"]["1/covariance/raw/printed"]["sizes"]) <= 16
 
 
 def test_without_a_best_search_only_the_papers_is_there(folder, tmp_path):
@@ -204,4 +204,4 @@ def test_without_a_best_search_only_the_papers_is_there(folder, tmp_path):
     rows = [row | {"q_best": None, "labels_best": None} for row in rows]
     results.write("modules", results.from_rows("modules", rows), path)
     view = read(write_explorer(copy, tmp_path / "explorer"))["l2-1e-05"]["1"]["views"]
-    assert set(view["2/loss_hessian/raw/outside"]) == {"q", "unused", "sizes"}
+    assert set(view["2/loss_hessian/raw/released"]) == {"q", "unused", "sizes"}

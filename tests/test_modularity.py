@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from oracles import double_sum_modularity
 
-from modlib.modularity import effective_clusters, modularity, modularity_matrix, to_adjacency
+from modlib.modularity import effective_number, modularity, modularity_matrix, to_adjacency
 
 # Two triangles joined by an edge: 0-1-2, 3-4-5 and 2-3.
 BARBELL = nx.to_numpy_array(nx.barbell_graph(3, 0))
@@ -226,28 +226,28 @@ def test_q_equals_the_double_sum(graph):
 
 
 def test_equal_clusters_count_their_number():
-    assert effective_clusters([0, 0, 1, 1]) == pytest.approx(2, rel=1e-15)
-    assert effective_clusters([5, 1, 3]) == pytest.approx(3, rel=1e-15)
-    assert effective_clusters([4, 4, 4]) == 1
+    assert effective_number([0, 0, 1, 1]) == pytest.approx(2, rel=1e-15)
+    assert effective_number([5, 1, 3]) == pytest.approx(3, rel=1e-15)
+    assert effective_number([4, 4, 4]) == 1
 
 
 def test_unequal_clusters_count_by_entropy():
     # Fractions 3/4 and 1/4: H = -(3/4 ln 3/4 + 1/4 ln 1/4).
     entropy = -(3 / 4 * log(3 / 4) + 1 / 4 * log(1 / 4))
-    assert effective_clusters([0, 0, 0, 1]) == pytest.approx(exp(entropy), rel=1e-15)
+    assert effective_number([0, 0, 0, 1]) == pytest.approx(exp(entropy), rel=1e-15)
 
 
 def test_unused_units_are_no_cluster():
-    assert effective_clusters([-1, 0, 0, 1, -1, 1]) == pytest.approx(2, rel=1e-15)
-    assert effective_clusters([-1, -1]) == 0
+    assert effective_number([-1, 0, 0, 1, -1, 1]) == pytest.approx(2, rel=1e-15)
+    assert effective_number([-1, -1]) == 0
 
 
 def test_soft_memberships_count_by_their_mean():
     # Columns average to 3/4 and 1/4 again; a hard half-and-half counts two.
     entropy = -(3 / 4 * log(3 / 4) + 1 / 4 * log(1 / 4))
-    assert effective_clusters([[1, 0], [0.5, 0.5]]) == pytest.approx(exp(entropy), rel=1e-15)
-    assert effective_clusters(np.eye(2)) == pytest.approx(2, rel=1e-15)
+    assert effective_number([[1, 0], [0.5, 0.5]]) == pytest.approx(exp(entropy), rel=1e-15)
+    assert effective_number(np.eye(2)) == pytest.approx(2, rel=1e-15)
 
 
 def test_cluster_names_may_be_any_whole_numbers():
-    assert effective_clusters([0, 2**62, 2**62, 0]) == pytest.approx(2, rel=1e-15)
+    assert effective_number([0, 2**62, 2**62, 0]) == pytest.approx(2, rel=1e-15)

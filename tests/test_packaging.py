@@ -103,7 +103,7 @@ class Installed:
 sys.meta_path[:] = [Installed()]
 import torch
 from modlib.clustering.find import find_modules
-from modlib.comparison import cluster_similarity
+from modlib.comparison import agreement
 from modlib.optimality.certificate import certify
 from modlib.similarity.compute import pairwise_similarity
 from experiments.training.train import train
@@ -114,7 +114,7 @@ random = torch.Generator().manual_seed(0)
 inputs, targets = torch.rand(20, 64, generator=random), torch.arange(20) % 10
 similarity = pairwise_similarity(network.model, inputs, targets)
 labels = find_modules(similarity).labels
-print(cluster_similarity(labels, labels), len(certify(similarity).labels))
+print(agreement(labels, labels), len(certify(similarity).labels))
 """
     )
     assert blocked.split() == ["1.0", "4"]

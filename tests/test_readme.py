@@ -35,10 +35,10 @@ def test_networks_are_counted_and_dropped_as_it_says(read):
 
 def test_modularity_is_what_it_says(read):
     q = {
-        absolute: by_setting(frame, "q").set_index("regularizer")["mean"]
-        for absolute, frame in kept(read.modules).groupby("absolute")
+        convention: by_setting(frame, "q").set_index("regularizer")["mean"]
+        for convention, frame in kept(read.modules).groupby("convention")
     }
-    inside, outside = q["inside"], q["outside"]
+    inside, outside = q["printed"], q["released"]
     assert numbers(r"the eight methods goes from ([\d.]+) to ([\d.]+),") == [
         round(inside["dropout"].iloc[end], 3) for end in (0, -1)
     ]
@@ -62,24 +62,24 @@ def test_redundancy_is_what_it_says(read):
 def test_agreement_is_what_it_says(read):
     trained = kept(read.agreement).query("regularizer != 'untrained'")
     blocks, off = {}, ~np.eye(4, dtype=bool)
-    for absolute, frame in trained.groupby("absolute"):
+    for convention, frame in trained.groupby("convention"):
         matrix = agreement_matrix(frame)
         parts = matrix[:4, :4][off], matrix[4:, 4:][off], matrix[:4, 4:]
-        blocks[absolute] = [round(part.mean(), 2) for part in parts]
+        blocks[convention] = [round(part.mean(), 2) for part in parts]
     number = r"([\d.]+\d)"
     assert (
         numbers(
             rf"upstream methods \({number}\) and within the downstream ones \({number}\) more than "
             rf"between the two \({number}\)"
         )
-        == blocks["inside"]
+        == blocks["printed"]
     )
-    assert numbers(rf"larger: {number} and {number} against {number}") == blocks["outside"]
+    assert numbers(rf"larger: {number} and {number} against {number}") == blocks["released"]
 
 
 def test_the_search_is_what_it_says(read):
     modules = kept(read.modules)
-    retest = modules[modules["absolute"] == "inside"]["retest"].mean()
+    retest = modules[modules["convention"] == "printed"]["retest"].mean()
     assert numbers(r"on one matrix agree to ([\d.]+):") == [round(retest, 2)]
     gain = modules["q_best"] - modules["q"]
     assert numbers(r"higher Q in (\d+) % of the matrices, by ([\d.]+\d) in the mean") == [
@@ -89,7 +89,7 @@ def test_the_search_is_what_it_says(read):
 
 def test_verdicts_are_those_of_the_ledger(read):
     claims = ledger(ROOT / "results")
-    paper = claims[(claims["convention"] == "inside") & (claims["search"] == "paper")]
+    paper = claims[(claims["convention"] == "printed") & (claims["search"] == "paper")]
     counts = paper["verdict"].value_counts()
     assert numbers(r"numbers, (\d+) hold, (\d+) hold partly and (\d+) does not") == [
         counts[verdict] for verdict in ("holds", "partly", "does not hold")

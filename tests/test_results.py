@@ -45,8 +45,8 @@ def test_rows_have_the_columns_of_the_design():
     # DESIGN, section 6, "Sweep", and the table of layers.
     assert list(TABLES) == ["networks", "layers", "modules", "agreement", "certificates"]
     assert list(TABLES["modules"].columns)[:14] == [
-        "network", "layer", "measure", "normalized", "absolute", "q_spectral", "q_one_cluster",
-        "q", "q_best", "n_clusters", "n_unused", "labels", "labels_best", "retest",
+        "network", "layer", "measure", "normalized", "convention", "q_spectral", "q_one_module",
+        "q", "q_best", "effective", "n_unused", "labels", "labels_best", "retest",
     ]  # fmt: skip
     for table in TABLES.values():
         assert list(table.columns)[-3:] == ["config_hash", "code_hash", "version"]

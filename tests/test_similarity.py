@@ -20,7 +20,7 @@ from modlib.similarity.compute import (
 )
 from modlib.similarity.measures import RECORDS, Measure, View
 
-ABSOLUTES = ("inside", "outside")
+CONVENTIONS = ("printed", "released")
 # One, two and three hidden layers; a first hidden layer wider than the input; unequal widths.
 WIDTHS = [(6, 5, 3), (4, 7, 5, 3), (5, 6, 4, 7, 3)]
 
@@ -53,15 +53,15 @@ def assert_all_close(actual, expected, relative):
 # ------------------------------------------------------------------------- independent answers
 
 
-@pytest.mark.parametrize("absolute", ABSOLUTES)
+@pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("method", ["closed_form", "autograd"])
 @pytest.mark.parametrize("layer", [1, 2])
-def test_both_methods_equal_the_equations_by_loops(layer, method, measure, absolute):
+def test_both_methods_equal_the_equations_by_loops(layer, method, measure, convention):
     model = network((4, 7, 5, 3), seed=3)
     inputs, targets = samples(6, 4, 3, seed=1)
-    expected = similarity_by_loops(model, inputs, targets, layer, measure, absolute)
-    actual = pairwise_similarity(model, inputs, targets, layer, measure, absolute, method)
+    expected = similarity_by_loops(model, inputs, targets, layer, measure, convention)
+    actual = pairwise_similarity(model, inputs, targets, layer, measure, convention, method)
     # Central differences with steps of 1e-5 lose eps / 1e-5 = 2e-11 of values of order one.
     assert_close(actual, expected, 1e-9)
 
@@ -96,10 +96,10 @@ def test_a_linear_network_has_products_of_weights_as_jacobians():
             linear.bias.fill_(100.0)
     inputs, targets = samples(7, 4, 3)
     w1, w2, w3 = (linear.weight.detach().numpy() for linear in model.layers)
-    for absolute in ABSOLUTES:
-        up = pairwise_similarity(model, inputs, targets, 2, "input_sensitivity", absolute)
+    for convention in CONVENTIONS:
+        up = pairwise_similarity(model, inputs, targets, 2, "input_sensitivity", convention)
         assert_close(up, np.abs(w2 @ w1 @ w1.T @ w2.T), 1e-13)
-        down = pairwise_similarity(model, inputs, targets, 1, "output_sensitivity", absolute)
+        down = pairwise_similarity(model, inputs, targets, 1, "output_sensitivity", convention)
         assert_close(down, np.abs(w2.T @ w3.T @ w3 @ w2), 1e-13)
 
 
@@ -120,7 +120,7 @@ def test_covariance_outside_is_the_absolute_value_of_numpy_cov(seed):
     for layer in (1, 2):
         hidden = model.to_layer(inputs, layer).detach().numpy()
         expected = np.abs(np.cov(hidden, rowvar=False, bias=True))
-        actual = pairwise_similarity(model, inputs, targets, layer, "covariance", "outside")
+        actual = pairwise_similarity(model, inputs, targets, layer, "covariance", "released")
         assert_close(actual, expected, 1e-12)
 
 
@@ -253,7 +253,7 @@ def test_the_absolute_value_inside_the_mean_is_never_smaller_than_outside(seed):
     matrices = similarity_matrices(model, inputs, targets)
     differ = False
     for layer, measure, _ in matrices:
-        inside, outside = (matrices[layer, measure, absolute] for absolute in ABSOLUTES)
+        inside, outside = (matrices[layer, measure, convention] for convention in CONVENTIONS)
         assert (inside >= outside - 1e-15 * inside.max()).all()
         np.testing.assert_allclose(np.diagonal(inside), np.diagonal(outside), rtol=1e-13)
         differ = differ or (inside > outside + 1e-6 * inside.max()).any()
@@ -269,7 +269,7 @@ def test_the_mean_hessian_is_positive_semidefinite(method, monkeypatch):
     inputs, targets = samples(25, 5, 3, 1)
     for layer in (1, 2):
         matrix = pairwise_similarity(
-            model, inputs, targets, layer, "loss_hessian", "outside", method
+            model, inputs, targets, layer, "loss_hessian", "released", method
         )
         assert (matrix < 0).any(), "without signs this would test something else"
         assert np.linalg.eigvalsh(matrix).min() > -1e-14 * matrix.max()
@@ -318,8 +318,8 @@ def test_a_measure_of_ones_own_is_averaged_beside_those_of_the_library():
     )
     activations = model.to_layer(inputs, 2).detach().numpy()
     expected = activations.T @ activations / 150
-    assert_close(found[2, "together", "inside"], expected, 1e-14)
-    assert_close(found[2, "together", "outside"], expected, 1e-14)
+    assert_close(found[2, "together", "printed"], expected, 1e-14)
+    assert_close(found[2, "together", "released"], expected, 1e-14)
     for key, matrix in similarity_matrices(model, inputs, targets).items():
         np.testing.assert_array_equal(found[key], matrix)
     assert len(found) == 20
@@ -360,7 +360,7 @@ def test_a_measure_needs_a_side_and_a_name_of_its_own():
         with pytest.raises(ValueError, match=r"must not have the name of another\. Got "):
             similarity_matrices(model, *given, measures=measures)
     once = similarity_matrices(model, *given, measures=["covariance", RECORDS["covariance"]])
-    assert_close(once[1, "covariance", "inside"], pairwise_similarity(model, *given), 1e-15)
+    assert_close(once[1, "covariance", "printed"], pairwise_similarity(model, *given), 1e-15)
     with pytest.raises(ValueError, match=r"for the measure 'mine'\. Got 'closed_form'"):
         pairwise_similarity(
             model, *given, 1, Measure("mine", "upstream", together), method="closed_form"
@@ -386,11 +386,11 @@ def test_a_layer_of_one_unit_gives_a_number(method):
             linear.weight.abs_()
             linear.bias.abs_()
     inputs, targets = samples(9, 5, 2)
-    for (layer, measure, absolute), matrix in similarity_matrices(
+    for (layer, measure, convention), matrix in similarity_matrices(
         model, inputs, targets, method=method
     ).items():
         assert matrix.shape == (1, 1)
-        expected = similarity_by_loops(model, inputs, targets, layer, measure, absolute)
+        expected = similarity_by_loops(model, inputs, targets, layer, measure, convention)
         assert matrix[0, 0] == pytest.approx(expected[0, 0], rel=1e-8)
 
 
@@ -454,7 +454,7 @@ def test_convolutions_are_compared_where_the_model_is_flat():
     inputs, targets = samples(6, 6, 2)
     hidden = model[:-1](inputs).detach().numpy()
     expected = np.abs(np.cov(hidden, rowvar=False, bias=True))
-    actual = pairwise_similarity(model, inputs, targets, 1, "covariance", "outside")
+    actual = pairwise_similarity(model, inputs, targets, 1, "covariance", "released")
     assert_close(actual, expected, 1e-12)
 
 
@@ -511,8 +511,8 @@ def test_many_at_once_equal_one_at_a_time(method):
     inputs, targets = samples(15, 5, 3, 1)
     together = similarity_matrices(model, inputs, targets, method=method)
     assert len(together) == 2 * 4 * 2
-    for (layer, measure, absolute), matrix in together.items():
-        alone = pairwise_similarity(model, inputs, targets, layer, measure, absolute, method)
+    for (layer, measure, convention), matrix in together.items():
+        alone = pairwise_similarity(model, inputs, targets, layer, measure, convention, method)
         np.testing.assert_array_equal(alone, matrix)
 
 
@@ -522,7 +522,7 @@ def test_what_is_asked_for_twice_is_computed_once(method):
     inputs, targets = samples(15, 5, 3, 1)
     once = similarity_matrices(model, inputs, targets, layers=[1], method=method)
     twice = similarity_matrices(
-        model, inputs, targets, layers=[1, 1], measures=MEASURES * 2, absolutes=ABSOLUTES * 2,
+        model, inputs, targets, layers=[1, 1], measures=MEASURES * 2, conventions=CONVENTIONS * 2,
         method=method,
     )  # fmt: skip
     assert_all_close(twice, once, 0)
@@ -532,7 +532,7 @@ def test_what_is_asked_for_twice_is_computed_once(method):
     ("changes", "message"),
     [
         ({"measure": "hessian"}, "measure must be one of 'covariance', .*'loss_hessian'. Got 'hes"),
-        ({"absolute": "both"}, "absolute must be one of 'inside', 'outside'. Got 'both'"),
+        ({"convention": "both"}, "convention must be one of 'printed', 'released'. Got 'both'"),
         ({"method": "exact"}, "method must be one of 'auto', 'closed_form', 'autograd'. Got 'ex"),
         ({"layer": 0}, "layer must be between 1 and 2. Got 0"),
         ({"layer": 3}, "layer must be between 1 and 2. Got 3"),
@@ -567,8 +567,8 @@ def test_errors_name_the_argument_and_what_it_got(changes, message):
         pairwise_similarity(**(usual | changes))
 
 
-@pytest.mark.parametrize("name", ["layers", "measures", "absolutes"])
-@pytest.mark.parametrize("value", [[], 1, "inside"])
+@pytest.mark.parametrize("name", ["layers", "measures", "conventions"])
+@pytest.mark.parametrize("value", [[], 1, "printed"])
 def test_lists_of_options_must_be_lists_and_not_empty(name, value):
     inputs, targets = samples(4, 5, 3, dtype=torch.float32)
     with pytest.raises(ValueError, match=f"{name} must be a list of at least one. Got "):

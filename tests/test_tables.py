@@ -52,8 +52,8 @@ def test_mean_and_error_are_over_networks_not_over_rows():
 
 def test_the_matrix_of_agreement_is_the_mean_of_the_table(small_results):
     read = read_results(small_results)
-    inside = read.agreement[read.agreement["absolute"] == "inside"]
-    modules = read.modules[read.modules["absolute"] == "inside"]
+    inside = read.agreement[read.agreement["convention"] == "printed"]
+    modules = read.modules[read.modules["convention"] == "printed"]
     matrix = agreement_matrix(inside, modules)
     assert (matrix == matrix.T).all()
     a, b = METHODS[1], METHODS[6]
@@ -73,10 +73,10 @@ def test_an_example_gives_the_similarities_that_were_stored_with_it(small_result
     assert len(examples.networks) == 7
     model = examples.model("dropout-0.4-0")
     assert model.widths == (64, 16, 12, 10)
-    for absolute in ("inside", "outside"):
-        stored = examples.similarity("dropout-0.4-0", 2, "loss_hessian", absolute=absolute)
+    for convention in ("printed", "released"):
+        stored = examples.similarity("dropout-0.4-0", 2, "loss_hessian", convention=convention)
         measured = pairwise_similarity(
-            model, data.test_inputs, data.test_targets, 2, "loss_hessian", absolute
+            model, data.test_inputs, data.test_targets, 2, "loss_hessian", convention
         )
         np.testing.assert_allclose(stored, measured, rtol=1e-5)
     normalized = examples.similarity("dropout-0.4-0", 2, "loss_hessian", normalized=True)

@@ -536,10 +536,10 @@ def test_saving_replaces_a_file_whole(tmp_path):
 
 
 def test_a_failed_save_leaves_nothing_half_written(tmp_path):
-    (tmp_path / "network" / "inside").mkdir(parents=True)
+    (tmp_path / "network" / "printed").mkdir(parents=True)
     with pytest.raises(OSError, match="network"):
         save_weights(MLP((5, 4, 3)), tmp_path / "network")
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["inside", "network"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["printed", "network"]
 
 
 def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):

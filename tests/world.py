@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from experiments.analysis import METHODS
-from modlib.comparison import CLUSTER_MEASURES
+from modlib.comparison import AGREEMENT_MEASURES
 from modlib.similarity.compute import UPSTREAM
 
 STRENGTHS = {"l2": (1, 2, 3, 4), "l1": (1, 2, 3, 4), "dropout": (1, 2, 3, 4), "untrained": (0,)}
 N_SEEDS = {"l2": 4, "l1": 4, "dropout": 4, "untrained": 6}
 NOISE = 1e-3  # what one seed has more than the last, in every number
-LAYERS, ABSOLUTES = (1, 2), ("inside", "outside")
+LAYERS, CONVENTIONS = (1, 2), ("printed", "released")
 
 
 def look(measure):
@@ -60,8 +60,8 @@ def world(
             modules.append(
                 {"network": net.name, "layer": layer, "measure": method[0],
                  "normalized": method[1], "q": found, "q_best": found,
-                 "q_spectral": spectral(found), "q_one_cluster": one_cluster(found),
-                 "n_clusters": clusters + extra, "retest": retest,
+                 "q_spectral": spectral(found), "q_one_module": one_cluster(found),
+                 "effective": clusters + extra, "retest": retest,
                  "labels_best": np.arange(60) % round(clusters)}
             )  # fmt: skip
         for a, b in combinations(METHODS, 2):
@@ -71,7 +71,7 @@ def world(
                  "measure_b": b[0], "normalized_b": b[1], "element": close,
                  "element_best": close}
                 | {name: _on_its_own_scale(name, others, close)
-                   for name in CLUSTER_MEASURES if name != "element"}
+                   for name in AGREEMENT_MEASURES if name != "element"}
             )  # fmt: skip
     return SimpleNamespace(
         networks=networks,
@@ -82,10 +82,10 @@ def world(
 
 def _on_its_own_scale(name, others, close):
     value = others(name, close)
-    return value if CLUSTER_MEASURES[name].closer_is_higher else -value
+    return value if AGREEMENT_MEASURES[name].closer_is_higher else -value
 
 
 def _in_both_conventions(rows, networks):
     frame = pd.DataFrame(rows)
-    both = pd.concat([frame.assign(absolute=absolute) for absolute in ABSOLUTES])
+    both = pd.concat([frame.assign(convention=convention) for convention in CONVENTIONS])
     return both.merge(networks.drop(columns="sparsity"), on="network")

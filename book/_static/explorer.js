@@ -7,13 +7,13 @@
   const SIDES = ["", "other-"]; // before the names in the address, for the first and second choice
   const LABELS = {
     regularizer: "Regulariser", strength: "Strength", seed: "Seed", layer: "Layer",
-    measure: "Measure", similarity: "Similarity", absolute: "Convention", search: "Search",
+    measure: "Measure", similarity: "Similarity", convention: "Convention", search: "Search",
   };
   const FIELDS = Object.keys(LABELS);
-  const RADIOS = ["layer", "similarity", "absolute", "search"];
+  const RADIOS = ["layer", "similarity", "convention", "search"];
   const TITLES = {
     similarity: { raw: "raw", normalized: "normalised" },
-    absolute: { inside: "as printed", outside: "as released" },
+    convention: { printed: "as printed", released: "as released" },
     search: { paper: "the paper’s", best: "best" },
   };
   const FIRST = { regularizer: "dropout", strength: "0.5" };

@@ -1,14 +1,13 @@
-"""Certificates of the sweep's examples: how far from the optimum its modules can be at most.
+"""Certificates of finished runs: how far from the optimum their modules can be at most.
 
-A step of its own after the sweep, since proofs take long. Its unit is a layer of a network; each
-finished layer leaves a file of its own in the raw results, so that the step can be interrupted.
+A step of its own after the sweep, since proofs take long. Its unit is a place in a run, such as a
+layer of a network; each finished place leaves a file of its own in the raw results, so that the
+step can be interrupted.
 """
 
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,53 +15,41 @@ from typing import Any
 import torch
 from dask.system import CPU_COUNT
 
-from experiments.analysis import METHODS, RULES
-from experiments.config import SettingConfig
-from experiments.data import Dataset, load
-from experiments.engine import provenance
-from experiments.engine import tables as results
+import experiments
+from experiments.engine import provenance, tables
+from experiments.engine.experiment import ROOT, Experiment, Proofs, Run
+from experiments.engine.files import beside, file_hash
+from experiments.engine.run import stamp
 from experiments.engine.source import code_digest
 from experiments.engine.store import Store
+from experiments.engine.sweep import open_store
 from experiments.engine.workers import connect, wait
-from experiments.training.train import load_weights
-from modlib import __version__
 from modlib.optimality.certificate import certify
-from modlib.similarity.compute import normalize, similarity_matrices
 
-ABSOLUTE = "inside"  # the convention of the printed equations
-TRAINED_SEED = 0
-UNTRAINED_SEEDS = (0, 1, 2)
 TIME_LIMIT = 60.0  # seconds for each matrix
 Report = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A hidden layer whose eight matrices are to be certified."""
+def places(experiment: Experiment, runs: Sequence[Run]) -> list[tuple[Run, str]]:
+    """All places of some runs whose matrices are certified.
 
-    setting: SettingConfig
-    seed: int
-    layer: int
-
-    @property
-    def network(self) -> str:
-        """The name of its network, as in the tables."""
-        return f"{self.setting.name}-{self.seed}"
+    Raises
+    ------
+    ValueError
+        If the experiment has none.
+    """
+    return [(run, place) for run in runs for place in _proofs(experiment).places(run)]
 
 
-def layers(settings: Sequence[SettingConfig]) -> list[Layer]:
-    """Both layers of seed 0 of every trained setting, and of three untrained networks."""
-    return [
-        Layer(setting, seed, layer)
-        for setting in settings
-        for seed in setting.seeds
-        if seed in (UNTRAINED_SEEDS if setting.regularizer == "untrained" else (TRAINED_SEED,))
-        for layer in range(1, len(setting.recipe.hidden) + 1)
-    ]
+def _proofs(experiment: Experiment) -> Proofs:
+    if experiment.proofs is None:
+        raise ValueError(f"experiment {experiment.name} has nothing to certify.")
+    return experiment.proofs
 
 
-def certify_sweep(
-    settings: Sequence[SettingConfig],
+def certify_runs(
+    experiment: Experiment,
+    runs: Sequence[Run],
     root: str | os.PathLike[str],
     *,
     time_limit: float = TIME_LIMIT,
@@ -74,7 +61,7 @@ def certify_sweep(
 
     Parameters
     ----------
-    settings
+    experiment, runs
         Those of a finished sweep.
     root
         Its folder of results, with the raw ones below it.
@@ -83,106 +70,103 @@ def certify_sweep(
     n_workers, scheduler
         As for :func:`experiments.engine.sweep.sweep`.
     report
-        Called all the while with the numbers of layers done and in all.
+        Called all the while with the numbers of places done and in all.
 
     Returns
     -------
     dict
-        The cause of failure for each layer that failed.
+        The cause of failure for each place that failed.
+
+    Raises
+    ------
+    ValueError
+        If the experiment has nothing to certify.
     """
-    store = Store(Path(root).resolve() / "raw", provenance.code_hash())
+    store = open_store(experiment, Path(root))
     folder = store.raw / "certificates"
+    wanted = places(experiment, runs)
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = layers(settings)
-    parts = {layer: folder / _part_name(layer, store, time_limit) for layer in wanted}
-    pending = [layer for layer in wanted if not parts[layer].is_file()]
+    code = code_hash(experiment, store.code)
+    parts = {
+        place: folder / f"{run.id}-{place}-{code}-{time_limit:g}s.parquet" for run, place in wanted
+    }
+    pending = [(run, place) for run, place in wanted if not parts[place].is_file()]
+    n_before = len(wanted) - len(pending)
 
-    def tell() -> None:
+    def poll(ended: set[str]) -> None:
         if report:
-            report(sum(part.is_file() for part in parts.values()), len(parts))
+            report(n_before + len(ended), len(wanted))
 
-    causes: dict[Layer, str] = {}
+    causes: dict[str, str] = {}
     if pending:
         with connect(min(n_workers or CPU_COUNT, len(pending)), scheduler) as client:
             futures = {
-                layer: client.submit(certify_layer, layer, store, parts[layer], time_limit,
-                                     pure=False, priority=-place)
-                for place, layer in enumerate(pending)
+                place: client.submit(certify_place, run, place, store, parts[place], time_limit,
+                                     pure=False, priority=-index)
+                for index, (run, place) in enumerate(pending)
             }  # fmt: skip
-            causes = wait(futures, tell)
-    tell()
+            causes = wait(futures, poll)
+    poll({place for _, place in pending})
     if not causes:
-        _join(list(parts.values()), Path(root), time_limit)
-    return {f"{layer.network}, layer {layer.layer}": cause for layer, cause in causes.items()}
+        _join(experiment, list(parts.values()), Path(root) / experiment.name, time_limit)
+    return causes
 
 
-def code_hash(code: str) -> str:
-    """Twelve hexadecimal digits for the sweep's code and that of the certificates."""
-    own = code_digest(provenance.ROOT, ["modlib.optimality.certificate"])
-    return sha256(f"{code} {own}".encode()).hexdigest()[:12]
+def code_hash(experiment: Experiment, code: str) -> str:
+    """Twelve hexadecimal digits for the experiment's code and that of the certificates."""
+    record = experiments.EXPERIMENTS.get(experiment.name, __name__)
+    own = code_digest(ROOT, ["modlib.optimality.certificate", record])
+    return sha256(f"{code} {own} {_proofs(experiment).table!r}".encode()).hexdigest()[:12]
 
 
-def _part_name(layer: Layer, store: Store, time_limit: float) -> str:
-    place = f"{layer.network}-h{layer.layer}-{layer.setting.hash}"
-    return f"{place}-{code_hash(store.code)}-{time_limit:g}s.parquet"
-
-
-def certify_layer(layer: Layer, store: Store, path: Path, time_limit: float) -> str | None:
-    """Certify the eight matrices of a layer and write them; return why it failed, if it did."""
+def certify_place(run: Run, place: str, store: Store, path: Path, time_limit: float) -> str | None:
+    """Certify the matrices of a place and write them; return why it failed, if it did."""
     torch.set_num_threads(1)
     try:
-        if (code := provenance.code_hash()) != store.code:
+        experiment = experiments.experiment(run.experiment)
+        if (code := provenance.code_hash(experiment)) != store.code:
             return f"this worker has other code ({code}) than the sweep ({store.code})"
-        rows = list(_rows(layer, store, time_limit))
-        results.write("certificates", results.from_rows("certificates", rows), path)
+        rows = list(_rows(experiment, run, place, store, time_limit))
+        table = _proofs(experiment).table
+        tables.write(table, tables.from_rows(table, rows), path)
     except (OSError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
     return None
 
 
-def _rows(layer: Layer, store: Store, time_limit: float) -> Iterator[dict[str, Any]]:
-    weights = store.folder(layer.setting) / "weights" / f"{layer.network}.safetensors"
-    model, data = load_weights(weights), _data(layer.setting.dataset)
-    raw = similarity_matrices(
-        model, data.test_inputs, data.test_targets, layers=[layer.layer], absolutes=[ABSOLUTE]
-    )
-    for measure, normalized in METHODS:
-        matrix = raw[layer.layer, measure, ABSOLUTE]
-        found = certify(normalize(matrix, RULES[ABSOLUTE]) if normalized else matrix, time_limit)
-        yield {
-            "network": layer.network,
-            "layer": layer.layer,
-            "measure": measure,
-            "normalized": normalized,
-            "lower": found.lower,
-            "upper": found.upper,
-            "optimal": found.optimal,
-            "seconds": found.seconds,
-            "labels": found.labels.tolist(),
-            "config_hash": layer.setting.hash,
-            "code_hash": code_hash(store.code),
-            "version": __version__,
-        }
+def _rows(
+    experiment: Experiment, run: Run, place: str, store: Store, time_limit: float
+) -> Iterator[dict[str, Any]]:
+    code = code_hash(experiment, store.code)
+    matrices = _proofs(experiment).matrices(run, place, store.folder(run))
+    for key, matrix in matrices:
+        found = certify(matrix, time_limit)
+        yield (
+            key
+            | stamp(run, code)
+            | {
+                "lower": found.lower,
+                "upper": found.upper,
+                "optimal": found.optimal,
+                "seconds": found.seconds,
+                "labels": found.labels.tolist(),
+            }
+        )
 
 
-@cache
-def _data(name: str) -> Dataset:
-    return load(name)
-
-
-def _join(parts: Sequence[Path], root: Path, time_limit: float) -> None:
+def _join(experiment: Experiment, parts: Sequence[Path], folder: Path, time_limit: float) -> None:
     """Write the table, and beside it under which circumstances its bounds were found."""
-    table = results.concatenate(
-        "certificates", [results.read("certificates", part) for part in parts]
-    )
-    path = root / "certificates.parquet"
-    results.write("certificates", table, path)
+    spec = _proofs(experiment).table
+    table = tables.concatenate(spec, [tables.read(spec, part) for part in parts])
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{spec.name}.parquet"
+    tables.write(spec, table, path)
     origin = {
         "time_limit": time_limit,
         "code_hash": table["code_hash"].unique().to_pylist(),
         "versions": provenance.versions(),
         "machine": provenance.machine(),
-        "files": {path.name: provenance.file_hash(path)},
+        "files": {path.name: file_hash(path)},
     }
-    with results.beside(root / "certificates.json") as temporary:
+    with beside(folder / f"{spec.name}.json") as temporary:
         temporary.write_text(json.dumps(origin, indent=1, sort_keys=True) + "\n")

@@ -1,4 +1,10 @@
-"""One setting's run: papermill executes the notebook, its results are checked and published."""
+"""One run: papermill executes the notebook, what it leaves is checked, stamped and published.
+
+A notebook is given ``folder`` beside its parameters. It leaves there what files it likes and, as
+its last act, :data:`OUTCOME`: the rows of its tables and, if it tells them, the SHA-256 of its
+data and the seconds of its stages. The rows become tables here, so that a notebook need know
+nothing of their schemas.
+"""
 
 import json
 import os
@@ -6,8 +12,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-from dataclasses import asdict, fields
-from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +19,18 @@ import papermill
 from jupyter_client.manager import AsyncKernelManager
 from papermill.exceptions import PapermillExecutionError
 
-from experiments.analysis import METHODS
-from experiments.config import SettingConfig, TrainingConfig
-from experiments.engine import provenance
-from experiments.engine import tables as results
+import experiments
+from experiments.engine import provenance, tables
+from experiments.engine.experiment import ROOT, Experiment, Run
 from experiments.engine.store import Store
+from modlib import __version__
 
-N_ATTEMPTS = 3  # at a setting whose kernel dies: it may have been killed, or have run out of memory
+OUTCOME = "outcome.json"
+"""What a notebook writes last: ``tables`` and, if it likes, ``data`` and the two clocks."""
+N_ATTEMPTS = 3  # at a run whose kernel dies: it may have been killed, or have run out of memory
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
-TABLES = ("networks", "layers", "modules", "agreement")
 
 
 class LocalKernelManager(AsyncKernelManager):
@@ -43,8 +48,8 @@ class LocalKernelManager(AsyncKernelManager):
 
     # The manager above lets a start be a coroutine, which the checker does not see.
     async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-        """Start it with the modlib that this process uses, wherever that lies."""
-        paths = [str(provenance.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        """Start it with the packages that this process uses, wherever they lie."""
+        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         env = os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(paths)}
         env.pop("MPLBACKEND", None)  # figures go into the notebook
         # What a kernel says of its own end, when it is told to stop, is nothing to the sweep.
@@ -56,66 +61,44 @@ class LocalKernelManager(AsyncKernelManager):
         shutil.rmtree(self.sockets, ignore_errors=True)
 
 
-def parameters(setting: SettingConfig) -> dict[str, Any]:
-    """Return a setting as parameters of the notebook, all of them plain literals."""
-    from_strength = {"dropout", "l1", "l2", "penalty", "penalty_strength"}
-    recipe = {
-        item.name: getattr(setting.recipe, item.name)
-        for item in fields(TrainingConfig)
-        if item.name not in from_strength
-    }
-    analysis = setting.analysis
-    return recipe | {
-        "dataset": setting.dataset,
-        "regularizer": setting.regularizer,
-        "strength": setting.strength,
-        "seeds": list(setting.seeds),
-        "device": setting.device,
-        "hidden": list(setting.recipe.hidden),
-        "n_steps": analysis.n_steps,
-        "entropy": analysis.entropy,
-        "analysis_seed": analysis.seed,
-        "best": analysis.best,
-    }
-
-
-def run_setting(setting: SettingConfig, store: Store) -> str | None:
-    """Run a setting unless it is done, and return why it failed, or None if it did not."""
+def execute(run: Run, store: Store) -> str | None:
+    """Execute a run unless it is done, and return why it failed, or None if it did not."""
     try:
-        if (code := provenance.code_hash()) != store.code:
+        experiment = experiments.experiment(run.experiment)
+        if (code := provenance.code_hash(experiment)) != store.code:
             return f"this worker has other code ({code}) than the sweep ({store.code})"
-        if store.is_done(setting):
+        if store.is_done(run):
             return None
         for _ in range(N_ATTEMPTS):
-            cause, may_pass = _attempt(setting, store)
+            cause, may_pass = _attempt(experiment, run, store)
             if not may_pass:
                 break
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return _in_short(error)
     return cause
 
 
-def _attempt(setting: SettingConfig, store: Store) -> tuple[str | None, bool]:
+def _attempt(experiment: Experiment, run: Run, store: Store) -> tuple[str | None, bool]:
     """Why it failed, if it did, and whether it is worth another attempt."""
-    with store.working_folder(setting) as folder:
+    with store.working_folder(run) as folder:
         try:
             start = time.perf_counter()
-            _execute(setting, folder)
-            facts = _facts(setting, store, folder)
-            store.publish(setting, folder, facts | {"wall": time.perf_counter() - start})
+            _execute_notebook(experiment, run, folder)
+            facts = take_outcome(experiment, run, store.code, folder)
+            store.publish(run, folder, facts | {"wall": time.perf_counter() - start})
         # DeadKernelError is a RuntimeError, and a kernel that dies as it starts is just that.
         except (RuntimeError, PapermillExecutionError, OSError, ValueError) as error:
             cause = _in_short(error)
-            store.tell_failure(setting, folder, cause)
+            store.tell_failure(run, folder, cause)
             return cause, isinstance(error, RuntimeError)
     return None, False
 
 
-def _execute(setting: SettingConfig, folder: Path) -> None:
+def _execute_notebook(experiment: Experiment, run: Run, folder: Path) -> None:
     papermill.execute_notebook(
-        str(provenance.NOTEBOOK),
-        str(folder / "setting.ipynb"),
-        parameters(setting) | {"folder": str(folder)},
+        str(experiment.notebook_path),
+        str(folder / f"{experiment.notebook}.ipynb"),
+        dict(run.parameters) | {"folder": str(folder)},
         kernel_name="python3",
         kernel_manager_class=LocalKernelManager,
         progress_bar=False,
@@ -124,28 +107,51 @@ def _execute(setting: SettingConfig, folder: Path) -> None:
     )
 
 
-def _facts(setting: SettingConfig, store: Store, folder: Path) -> dict[str, Any]:
-    """Check that the notebook has left all it should, and return what to record of it."""
-    note = json.loads((folder / "note.json").read_text())  # missing if a cell has left early
-    n_networks, n_layers = len(setting.seeds), len(setting.recipe.hidden)
-    n_matrices = n_networks * n_layers * 2
-    expected = {
-        "networks": n_networks,
-        "layers": n_networks * n_layers,
-        "modules": n_matrices * len(METHODS),
-        "agreement": n_matrices * comb(len(METHODS), 2),
-    }
-    for name in TABLES:
-        found = results.read(name, folder / f"{name}.parquet").num_rows
-        if found != expected[name]:
-            raise ValueError(f"table {name} must have {expected[name]} rows. Got {found}.")
+def take_outcome(experiment: Experiment, run: Run, code: str, folder: Path) -> dict[str, Any]:
+    """Make the tables of what a notebook has left, and return what to record of the run.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it has left no outcome: a cell has ended the notebook early.
+    ValueError
+        If a table is missing, unknown, of the wrong length, or breaks its schema.
+    """
+    path = folder / OUTCOME
+    outcome = json.loads(path.read_text())
+    found, wanted = set(outcome.get("tables", {})), set(experiment.tables)
+    if found != wanted:
+        raise ValueError(
+            f"{OUTCOME} must hold the tables {', '.join(sorted(wanted))}. "
+            f"Got {', '.join(sorted(found)) or 'none'}."
+        )
+    rows, n_rows = outcome.pop("tables"), experiment.n_rows(run)
+    for name, table in experiment.tables.items():
+        if name in n_rows and len(rows[name]) != n_rows[name]:
+            raise ValueError(f"table {name} must have {n_rows[name]} rows. Got {len(rows[name])}.")
+        made = tables.from_rows(table, [row | stamp(run, code) for row in rows[name]])
+        tables.write(table, made, folder / f"{name}.parquet")
+    path.unlink()
     return {
-        "setting": asdict(setting),
-        "config_hash": setting.hash,
-        "code_hash": store.code,
+        "experiment": run.experiment,
+        "run": run.name,
+        "parameters": dict(run.parameters),
+        "n_parts": run.n_parts,
+        "config_hash": run.hash,
+        "code_hash": code,
         "versions": provenance.versions(),
         "machine": provenance.machine(),
-        **note,
+        **{name: outcome.get(name, {}) for name in ("data", "seconds", "cpu_seconds")},
+    }
+
+
+def stamp(run: Run, code: str) -> dict[str, str]:
+    """What the engine adds to every row."""
+    return {
+        "experiment": run.experiment,
+        "config_hash": run.hash,
+        "code_hash": code,
+        "version": __version__,
     }
 
 

@@ -1,8 +1,8 @@
-"""The folder of raw results: one folder for each setting, there whole or not at all.
+"""The folder of raw results: one folder for each run, there whole or not at all.
 
-A setting is worked on in a folder of its own, with a name that no one else uses, and moved to its
+A run is worked on in a folder of its own, with a name that no one else uses, and moved to its
 place in one step when it is complete. So no lock is needed: of two sweeps that finish the same
-setting, the second finds the place taken and throws its own away, which held the same. A folder in
+run, the second finds the place taken and throws its own away, which held the same. A folder in
 its place holds a record with the checksum of every file.
 """
 
@@ -16,13 +16,12 @@ from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
 
-from experiments.config import SettingConfig
-from experiments.engine.provenance import file_hash
-from experiments.engine.tables import beside, sync
+from experiments.engine.experiment import Run
+from experiments.engine.files import beside, file_hash, sync
 
 RECORD = "record.json"
 FAILURE = "failure.json"
-_PREFIX = ".working-"
+_WORKING = ".working"
 _PULSE, _PROGRESS = "pulse", "progress"
 PULSE_SECONDS = 5.0
 STALE_SECONDS = 60.0  # a folder without a pulse for so long belongs to nobody alive
@@ -36,39 +35,44 @@ class Store:
     code: str
     """The hash of the code; results of other code lie beside, and are left alone."""
 
-    def name(self, setting: SettingConfig) -> str:
-        """The folder name of a setting: what it is, and the hashes of all that it depends on."""
-        return f"{setting.name}-{setting.hash}-{self.code}"
+    @property
+    def working(self) -> Path:
+        """Where runs are worked on."""
+        return self.raw / _WORKING
 
-    def folder(self, setting: SettingConfig) -> Path:
-        """Where the complete results of a setting are, if they are."""
-        return self.raw / self.name(setting)
+    def name(self, run: Run) -> str:
+        """The folder name of a run: what it is, and the hashes of all that it depends on."""
+        return f"{run.id}-{self.code}"
 
-    def failed(self, setting: SettingConfig) -> Path:
-        """Where the last failure of a setting is told, if there was one."""
-        return self.raw / f"{self.name(setting)}.failed"
+    def folder(self, run: Run) -> Path:
+        """Where the complete results of a run are, if they are."""
+        return self.raw / self.name(run)
 
-    def is_there(self, setting: SettingConfig) -> bool:
+    def failed(self, run: Run) -> Path:
+        """Where the last failure of a run is told, if there was one."""
+        return self.raw / f"{self.name(run)}.failed"
+
+    def is_there(self, run: Run) -> bool:
         """Whether results lie in place, damaged or not."""
-        return (self.folder(setting) / RECORD).is_file()
+        return (self.folder(run) / RECORD).is_file()
 
-    def record(self, setting: SettingConfig) -> dict[str, Any]:
-        """Read what is known of a finished setting."""
-        return json.loads((self.folder(setting) / RECORD).read_text())
+    def record(self, run: Run) -> dict[str, Any]:
+        """Read what is known of a finished run."""
+        return json.loads((self.folder(run) / RECORD).read_text())
 
-    def is_done(self, setting: SettingConfig) -> bool:
+    def is_done(self, run: Run) -> bool:
         """Whether results lie in place and every file is what it was when they were finished."""
-        folder = self.folder(setting)
+        folder = self.folder(run)
         try:
-            files = self.record(setting)["files"]
+            files = self.record(run)["files"]
             return all(file_hash(folder / name) == sha256 for name, sha256 in files.items())
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
 
     @contextmanager
-    def working_folder(self, setting: SettingConfig) -> Iterator[Path]:
+    def working_folder(self, run: Run) -> Iterator[Path]:
         """Give a new folder to work in, with a pulse to show that it is in use; then remove it."""
-        folder = self.raw / f"{_PREFIX}{self.name(setting)}-{uuid4().hex[:12]}"
+        folder = self.working / f"{self.name(run)}-{uuid4().hex[:12]}"
         folder.mkdir(parents=True)
         stop = Event()
         pulse = Thread(target=_beat, args=(folder / _PULSE, stop), daemon=True)
@@ -80,11 +84,11 @@ class Store:
             pulse.join()
             shutil.rmtree(folder, ignore_errors=True)
 
-    def publish(self, setting: SettingConfig, working: Path, facts: Mapping[str, Any]) -> None:
+    def publish(self, run: Run, working: Path, facts: Mapping[str, Any]) -> None:
         """Move finished results to their place, or leave those that are there already."""
-        final = self.folder(setting)
-        if final.exists() and not self.is_done(setting):
-            discard(final)
+        final = self.folder(run)
+        if final.exists() and not self.is_done(run):
+            discard(final, self.working)
         ready = working.with_name(f"{working.name}-ready")  # out of reach of the pulse
         working.replace(ready)
         try:
@@ -99,48 +103,58 @@ class Store:
             ready.replace(final)
             sync(self.raw)
         except OSError:
-            if not self.is_done(setting):  # else another sweep was first, with the same results
+            if not self.is_done(run):  # else another sweep was first, with the same results
                 raise
         finally:
             shutil.rmtree(ready, ignore_errors=True)
-        shutil.rmtree(self.failed(setting), ignore_errors=True)
+        shutil.rmtree(self.failed(run), ignore_errors=True)
 
-    def tell_failure(self, setting: SettingConfig, working: Path, cause: str) -> None:
+    def tell_failure(self, run: Run, working: Path, cause: str) -> None:
         """Keep what a failed run left, its notebook above all, and why it failed, if possible."""
         with suppress(OSError):  # the disk may be full: the cause is told by the sweep all the same
             working.mkdir(exist_ok=True)
-            (working / FAILURE).write_text(json.dumps({"setting": setting.name, "cause": cause}))
-            discard(self.failed(setting))
-            shutil.copytree(working, self.failed(setting))
+            (working / FAILURE).write_text(json.dumps({"run": run.name, "cause": cause}))
+            discard(self.failed(run), self.working)
+            shutil.copytree(working, self.failed(run))
 
-    def failure(self, setting: SettingConfig) -> str | None:
-        """The cause of the last failure, if the setting has failed since it was last done."""
+    def failure(self, run: Run) -> str | None:
+        """The cause of the last failure, if the run has failed since it was last done."""
         try:
-            return json.loads((self.failed(setting) / FAILURE).read_text())["cause"]
+            return json.loads((self.failed(run) / FAILURE).read_text())["cause"]
         except (OSError, ValueError, KeyError):
             return None
 
-    def progress(self, setting: SettingConfig) -> int | None:
-        """How many networks of a setting are finished, or None if no one is at work on it."""
-        if self.is_there(setting):
-            return len(setting.seeds)
-        counts = [
-            _read_count(folder / _PROGRESS)
-            for folder in self.raw.glob(f"{_PREFIX}{self.name(setting)}-*")
-            if not self._is_stale(folder)
-        ]
-        return max(counts, default=None)
+    def progress(self) -> dict[str, int]:
+        """How many parts are finished of each run that someone is at work on, by its folder name.
+
+        One look at the folder of what is worked on, however many runs there are in all.
+        """
+        counts: dict[str, int] = {}
+        for folder in self._at_work():
+            name = folder.name.rpartition("-")[0]
+            counts[name] = max(counts.get(name, 0), _read_count(folder / _PROGRESS))
+        return counts
+
+    def _at_work(self) -> list[Path]:
+        """The folders that have a pulse."""
+        folders = self._folders()
+        now = self._now() if folders else 0.0
+        return [folder for folder in folders if now - _last_sign(folder) <= STALE_SECONDS]
+
+    def _folders(self) -> list[Path]:
+        with suppress(FileNotFoundError):
+            return sorted(self.working.iterdir())
+        return []
 
     def clean(self) -> None:
         """Remove what runs that were killed have left behind, and make the folder if need be."""
         self.raw.mkdir(parents=True, exist_ok=True)
-        for folder in self.raw.glob(f"{_PREFIX}*"):
-            if self._is_stale(folder):
+        alive = set(self._at_work())
+        for folder in self._folders():
+            if folder not in alive:
                 shutil.rmtree(folder, ignore_errors=True)
-
-    def _is_stale(self, folder: Path) -> bool:
-        times = [_time(path) for path in (folder, folder / _PULSE)]
-        return self._now() - max(times) > STALE_SECONDS
+        with suppress(OSError):  # someone is at work
+            self.working.rmdir()
 
     def _now(self) -> float:
         """The time by the clock of the file system, which may not be that of this machine."""
@@ -152,14 +166,20 @@ class Store:
             clock.unlink(missing_ok=True)
 
 
-def discard(folder: Path) -> None:
+def discard(folder: Path, aside: Path) -> None:
     """Remove a folder, first from its place in one step, so that no one meets half of it."""
-    away = folder.with_name(f"{_PREFIX}discarded-{uuid4().hex[:12]}")
+    away = aside / f"discarded-{uuid4().hex[:12]}"
+    aside.mkdir(parents=True, exist_ok=True)
     try:
         folder.replace(away)
     except FileNotFoundError:
         return
     shutil.rmtree(away, ignore_errors=True)
+
+
+def _last_sign(folder: Path) -> float:
+    """When a folder was last touched, or its pulse."""
+    return max(_time(path) for path in (folder, folder / _PULSE))
 
 
 def _beat(path: Path, stop: Event) -> None:

@@ -4,14 +4,12 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, as_completed
 
 POLL_SECONDS = 0.5
-
-Task = TypeVar("Task")
 
 
 @contextmanager
@@ -44,16 +42,22 @@ def connect(n_workers: int, scheduler: str | None = None) -> Iterator[Client]:
             yield client
 
 
-def wait(futures: Mapping[Task, Any], poll: Callable[[], None]) -> dict[Task, str]:
+def wait(futures: Mapping[str, Any], poll: Callable[[set[str]], None]) -> dict[str, str]:
     """Wait for tasks that return None or why they failed; the cause for each that failed.
 
-    ``poll`` is called all the while.
+    ``poll`` is called all the while with the names of the tasks that have ended. Each task is
+    looked at once, when it ends, so that waiting for many costs no more for each.
     """
-    while not all(future.done() for future in futures.values()):
-        poll()
-        time.sleep(POLL_SECONDS)
-    causes = {task: _cause(future) for task, future in futures.items()}
-    return {task: cause for task, cause in causes.items() if cause}
+    names = {future: name for name, future in futures.items()}
+    ended: set[str] = set()
+    endings = as_completed(list(names))
+    while len(ended) < len(names):
+        ended |= {names[future] for future in endings.next_batch(block=False)}
+        poll(ended)
+        if len(ended) < len(names):
+            time.sleep(POLL_SECONDS)
+    causes = {name: _cause(future) for name, future in futures.items()}
+    return {name: cause for name, cause in causes.items() if cause}
 
 
 def _cause(future: Any) -> str | None:

@@ -13,6 +13,7 @@ from experiments.report import rules
 from experiments.report.bootstrap import interval
 from experiments.report.frames import Results, read_results
 from experiments.report.readings import N_DRAWS, READINGS, SEARCHES, Lacking, Reading
+from modlib.similarity.measures import METHODS
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def _raising(name: str) -> tuple[Part, ...]:
     return (
         Part(f"change of Q under {name}", above=0),
         Part(f"trend of Q under {name}", above=0.5),
-        Part(f"methods, of 8, whose change of Q under {name} is positive", above=5),
+        Part(f"methods, of {len(METHODS)}, whose change of Q under {name} is positive", above=5),
     )
 
 
@@ -73,7 +74,7 @@ CLAIMS: dict[str, Claim] = {
         (
             Part("rise of Q under dropout, minus the larger of the two others", above=0),
             Part("rise of Q under dropout, minus the smaller of the two others", above=0),
-            Part("methods, of 8, whose rise of Q is largest under dropout", above=4),
+            Part(f"methods, of {len(METHODS)}, whose rise of Q is largest under dropout", above=4),
         ),
     ),
     "claim-03": Claim(
@@ -113,7 +114,7 @@ CLAIMS: dict[str, Claim] = {
         (
             Part("change of the number of clusters under dropout", above=-0.5, below=0.5),
             Part("its largest distance from the weakest dropout", below=1),
-            Part("methods, of 8, in which it changes by less than one", above=5),
+            Part(f"methods, of {len(METHODS)}, in which it changes by less than one", above=5),
         ),
     ),
     "claim-08": Claim(
@@ -253,10 +254,10 @@ def judge(
         interval must lie), ``met``, and ``lacks``: what was missing, if the claim was not tested.
     """
     rows = []
-    for absolute, search in READINGS:
-        reading = Reading(results, absolute, search, seed, n_draws)
+    for convention, search in READINGS:
+        reading = Reading(results, convention, search, seed, n_draws)
         for name, claim in claims.items():
-            place = {"claim": name, "convention": absolute, "search": search}
+            place = {"claim": name, "convention": convention, "search": search}
             rows += [place | row for row in _judge(claim, reading)]
     return pd.DataFrame(sorted(rows, key=lambda row: row["claim"]))
 
@@ -292,7 +293,7 @@ def ledger(folder: str | os.PathLike[str], seed: int = 0, n_draws: int = N_DRAWS
     Parameters
     ----------
     folder
-        A folder of results, such as ``results``.
+        The folder of the paper's tables, such as ``results/paper``.
     seed, n_draws
         Of the bootstrap over seeds.
 

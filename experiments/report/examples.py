@@ -9,9 +9,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from experiments.analysis import RULES
 from modlib.models import MLP
-from modlib.similarity.compute import normalize
+from modlib.similarity.conventions import normalize
 
 
 @dataclass(frozen=True)
@@ -57,23 +56,23 @@ class Examples:
         measure: str,
         *,
         normalized: bool = False,
-        absolute: str = "inside",
+        convention: str = "printed",
     ) -> np.ndarray:
         """Similarity of the units of a layer on the test samples, float64 ``[units, units]``.
 
         It was stored in single precision. Normalisation follows the convention: by the larger
-        diagonal entry for ``"inside"``, by the geometric mean for ``"outside"``.
+        diagonal entry for ``"printed"``, by the geometric mean for ``"released"``.
         """
         self._check(network)
-        key = f"{network}/similarity/{absolute}/h{layer}/{measure}"
+        key = f"{network}/similarity/{convention}/h{layer}/{measure}"
         if key not in self.keys:
             raise ValueError(
-                f"layer, measure and absolute must name a stored matrix. Got {layer!r}, "
-                f"{measure!r}, {absolute!r}."
+                f"layer, measure and convention must name a stored matrix. Got {layer!r}, "
+                f"{measure!r}, {convention!r}."
             )
         with safe_open(self.path, framework="np") as file:
             matrix = file.get_tensor(key).astype(np.float64)
-        return normalize(matrix, RULES[absolute]) if normalized else matrix
+        return normalize(matrix, convention) if normalized else matrix
 
     def _check(self, network: str) -> None:
         if network not in self.networks:

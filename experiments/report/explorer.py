@@ -15,21 +15,18 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
-from experiments import regularizers
-from experiments.analysis import METHODS, RULES
+from experiments.names import network_name, setting_of
+from experiments.paper import CERTIFIED_CONVENTION
 from experiments.report.examples import Examples, read_examples
+from experiments.report.figures import REGULARIZER_TITLES
 from experiments.report.frames import Results, read_results
-from modlib.plotting import COLORS
-from modlib.similarity import measures
+from modlib.plotting import COLORS, TITLES
+from modlib.similarity.conventions import CONVENTIONS
+from modlib.similarity.measures import MEASURES, METHODS
 
 DIGITS = 8
 """Decimals to which values of tables are rounded."""
-REGULARIZER_TITLES = {name: found.title for name, found in regularizers.RECORDS.items()} | {
-    regularizers.UNTRAINED: "none, untrained"
-}
-MEASURE_TITLES = {
-    name: f"{measure.title} ({measure.side})" for name, measure in measures.RECORDS.items()
-}
+MEASURE_TITLES = {name: f"{TITLES[name]} ({measure.side})" for name, measure in MEASURES.items()}
 COLORMAPS = {"sequential": "magma", "diverging": "RdBu_r"}
 Data = dict[str, Any]
 
@@ -59,7 +56,7 @@ def write_explorer(
         files = {"index": _index(None, None)}
     else:
         examples = _examples(results)
-        names = tables.networks["network"].str.rpartition("-")[0]
+        names = tables.networks["network"].map(setting_of)
         files = {"index": _index(tables, examples)} | {
             name: setting_data(tables, examples, networks)
             for name, networks in tables.networks.groupby(names, sort=False)
@@ -86,7 +83,7 @@ def _write(folder: Path, name: str, data: Data) -> Path:
 def _index(tables: Results | None, examples: Examples | None) -> Data:
     """What there is to choose from, its names and its colours."""
     return {
-        "settings": [] if tables is None else list(_settings(tables.networks, examples)),
+        "settings": [] if tables is None else list(_listed(tables.networks, examples)),
         "layers": [] if tables is None else sorted(map(int, tables.modules["layer"].unique())),
         "titles": {"regularizer": REGULARIZER_TITLES, "measure": MEASURE_TITLES},
         "colors": COLORS,
@@ -94,9 +91,9 @@ def _index(tables: Results | None, examples: Examples | None) -> Data:
     }
 
 
-def _settings(networks: pd.DataFrame, examples: Examples | None) -> Iterable[Data]:
+def _listed(networks: pd.DataFrame, examples: Examples | None) -> Iterable[Data]:
     stored = examples.networks if examples else []
-    names = networks["network"].str.rpartition("-")[0]
+    names = networks["network"].map(setting_of)
     for name, rows in networks.groupby(names, sort=False):
         seeds = [int(seed) for seed in rows["seed"]]
         yield {
@@ -104,7 +101,7 @@ def _settings(networks: pd.DataFrame, examples: Examples | None) -> Iterable[Dat
             "regularizer": rows["regularizer"].iloc[0],
             "strength": f"{rows['strength'].iloc[0]:g}",
             "seeds": seeds,
-            "examples": [seed for seed in seeds if f"{name}-{seed}" in stored],
+            "examples": [seed for seed in seeds if network_name(name, seed) in stored],
         }
 
 
@@ -144,13 +141,15 @@ def _bounds(certificates: pd.DataFrame | None, networks: pd.Series) -> dict[str,
     if certificates is not None:
         for row in certificates[certificates["network"].isin(networks)].to_dict("records"):
             bound = {"upper": round(row["upper"], DIGITS), "optimal": row["optimal"]}
-            bounds.setdefault(row["network"], {})[_key(row | {"absolute": "inside"})] = bound
+            bounds.setdefault(row["network"], {})[
+                _key(row | {"convention": CERTIFIED_CONVENTION})
+            ] = bound
     return bounds
 
 
 def _key(row: Data) -> str:
     normalized = "normalized" if row["normalized"] else "raw"
-    return f"{row['layer']}/{row['measure']}/{normalized}/{row['absolute']}"
+    return f"{row['layer']}/{row['measure']}/{normalized}/{row['convention']}"
 
 
 def _view(row: Data, with_labels: bool) -> Data:
@@ -172,13 +171,13 @@ def _units(examples: Examples, network: str, tables: Results) -> Data:
     """The matrices and the weights of the first layer of an example network."""
     matrices = {}
     for layer in sorted(tables.modules["layer"].unique()):
-        for absolute in RULES:
+        for convention in CONVENTIONS:
             for measure, normalized in METHODS:
                 matrix = examples.similarity(
-                    network, layer, measure, normalized=normalized, absolute=absolute
+                    network, layer, measure, normalized=normalized, convention=convention
                 )
-                place = {"layer": layer, "absolute": absolute}
-                key = _key(place | {"measure": measure, "normalized": normalized})
+                where = {"layer": layer, "convention": convention}
+                key = _key(where | {"measure": measure, "normalized": normalized})
                 matrices[key] = encode_matrix(matrix)
     return {
         "matrices": matrices,

@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.analysis import METHODS
-from experiments.engine import tables as results
+from experiments.engine import tables
+from experiments.paper import CERTIFICATES, TABLES
+from modlib.similarity.measures import METHODS, Method
 
-NETWORK_COLUMNS = ["network", "regularizer", "strength", "seed", "kept"]
-MEASURED = ("layers", "modules", "agreement", "certificates")
+NETWORK = ["dataset", "architecture", "network"]
+NETWORK_COLUMNS = [*NETWORK, "regularizer", "strength", "seed", "kept"]
+SPECS = {**TABLES, CERTIFICATES.name: CERTIFICATES}
 
 
 @dataclass(frozen=True)
 class Results:
-    """A folder of results; each table is read when it is first asked for.
+    """The folder of the paper's tables; each is read when it is first asked for.
 
     Every table but ``networks`` has the columns ``regularizer``, ``strength``, ``seed`` and
     ``kept`` of its networks beside its own. Nothing is dropped: see :func:`kept`.
@@ -62,7 +64,7 @@ class Results:
 
     def _of_networks(self, name: str) -> pd.DataFrame:
         return _frame(name, self.folder).merge(
-            self.networks[NETWORK_COLUMNS], on="network", how="left", validate="many_to_one"
+            self.networks[NETWORK_COLUMNS], on=NETWORK, how="left", validate="many_to_one"
         )
 
 
@@ -85,13 +87,13 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
     if missing:
         raise FileNotFoundError(
             f"{folder} must hold the tables of a finished sweep. It lacks {', '.join(missing)}: "
-            "run python -m experiments sweep, or name another folder."
+            "run python -m experiments run, or name another folder."
         )
     return Results(folder)
 
 
 def _frame(name: str, folder: Path) -> pd.DataFrame:
-    return results.read(name, folder / f"{name}.parquet").to_pandas()
+    return tables.read(SPECS[name], folder / f"{name}.parquet").to_pandas()
 
 
 def kept(frame: pd.DataFrame) -> pd.DataFrame:
@@ -105,10 +107,10 @@ def comparable(frame: pd.DataFrame) -> pd.DataFrame:
     return kept(frame[share > 0.5])
 
 
-def agreement_matrix(
+def mean_agreement(
     agreement: pd.DataFrame, modules: pd.DataFrame | None = None, column: str = "element"
 ) -> np.ndarray:
-    """Mean agreement of every two of the eight methods, in the order of ``METHODS``.
+    """Mean agreement of every two methods, in the order of ``METHODS``.
 
     Parameters
     ----------
@@ -123,12 +125,12 @@ def agreement_matrix(
     Returns
     -------
     numpy.ndarray
-        Float64 of shape ``[8, 8]``, symmetric.
+        Float64 of shape ``[methods, methods]``, symmetric.
     """
     matrix = np.full((len(METHODS), len(METHODS)), np.nan)
     pairs = ["measure_a", "normalized_a", "measure_b", "normalized_b"]
     for (*a, measure_b, normalized_b), mean in agreement.groupby(pairs)[column].mean().items():
-        i, j = METHODS.index(tuple(a)), METHODS.index((measure_b, normalized_b))
+        i, j = METHODS.index(Method(*a)), METHODS.index(Method(measure_b, normalized_b))
         matrix[i, j] = matrix[j, i] = mean
     if modules is not None:
         retest = modules.groupby(["measure", "normalized"])["retest"].mean()

@@ -29,8 +29,7 @@ def random_inputs_note(reason: str) -> HTML:
 
 def provenance_note(manifest: Mapping[str, Any]) -> HTML:
     """Return the line that stands below figures: which run of the sweep they were drawn from."""
-    settings = manifest["settings"].values()
-    n_networks = sum(len(setting["setting"]["seeds"]) for setting in settings)
+    n_networks = sum(run["n_parts"] for run in manifest["runs"].values())
     data = ", ".join(f"{name} {sha256[:8]}" for name, sha256 in manifest["data"].items())
     versions = manifest["versions"][0]
     return HTML(

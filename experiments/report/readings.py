@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from experiments.analysis import METHODS
-from experiments.config import ABSOLUTES
+from experiments.regularizers import UNTRAINED
 from experiments.report.bootstrap import draw_counts
 from experiments.report.frames import Results, kept
-from modlib.comparison import CLUSTER_MEASURES
-from modlib.modularity import effective_clusters
+from modlib.comparison import AGREEMENT_MEASURES
+from modlib.modularity import effective_number
+from modlib.similarity.conventions import CONVENTIONS
+from modlib.similarity.measures import METHODS
 
 SEARCHES = ("paper", "best")
-READINGS = tuple(product(ABSOLUTES, SEARCHES))
+READINGS = tuple(product(CONVENTIONS, SEARCHES))
 """Each convention with each search; the first is the paper's own."""
 PAIRS = tuple(combinations(METHODS, 2))
 """The 28 pairs of methods, as they are listed in the table of agreement."""
@@ -29,7 +30,7 @@ ON_ANOTHER_SCALE = {
 }
 """Measures of agreement that put assignments in the same order as the one before the colon."""
 DISTINCT_MEASURES = tuple(
-    name for name in CLUSTER_MEASURES if name not in sum(ON_ANOTHER_SCALE.values(), ())
+    name for name in AGREEMENT_MEASURES if name not in sum(ON_ANOTHER_SCALE.values(), ())
 )
 
 
@@ -49,8 +50,8 @@ class Reading:
     ----------
     results
         The tables of a sweep.
-    absolute
-        ``"inside"`` or ``"outside"``.
+    convention
+        ``"printed"`` or ``"released"``.
     search
         ``"paper"`` or ``"best"``.
     seed, n_draws
@@ -58,13 +59,13 @@ class Reading:
     """
 
     def __init__(
-        self, results: Results, absolute: str, search: str, seed: int = 0, n_draws: int = N_DRAWS
+        self, results: Results, convention: str, search: str, seed: int = 0, n_draws: int = N_DRAWS
     ) -> None:
-        self.absolute, self.search = absolute, search
+        self.convention, self.search = convention, search
         self.networks = kept(results.networks).reset_index(drop=True)
         self._results = results
-        self._is_trained = (self.networks["regularizer"] != "untrained").to_numpy()
-        self._settings = _settings(results.networks, self.networks)
+        self._is_trained = (self.networks["regularizer"] != UNTRAINED).to_numpy()
+        self._settings = _members(results.networks, self.networks)
         weights = self._draw(n_draws, seed)
         whole = [weights[:, members].any(axis=1) for members in self._settings.values()]
         self._weights = weights[np.all(whole, axis=0)] if whole else weights
@@ -113,14 +114,14 @@ class Reading:
         return self.of_modules("q" if self.search == "paper" else "q_best")
 
     @cached_property
-    def n_clusters(self) -> np.ndarray:
+    def effective(self) -> np.ndarray:
         """Effective number of clusters, ``[networks, layers, methods]``."""
         if self.search == "paper":
-            return self.of_modules("n_clusters")
+            return self.of_modules("effective")
         labels = self._modules["labels_best"]
         if labels.isna().any():
             raise Lacking("the best assignments of every network")
-        return self._shaped(labels.map(effective_clusters), len(METHODS))
+        return self._shaped(labels.map(effective_number), len(METHODS))
 
     @cached_property
     def ceiling(self) -> np.ndarray:
@@ -143,7 +144,7 @@ class Reading:
         ranks = np.zeros((len(self.networks), len(DISTINCT_MEASURES), len(PAIRS)))
         for place, name in enumerate(DISTINCT_MEASURES):
             values = self._of_pairs(name)[self._is_trained]
-            if not CLUSTER_MEASURES[name].closer_is_higher:
+            if not AGREEMENT_MEASURES[name].closer_is_higher:
                 values = -values
             ranks[self._is_trained, place] = rankdata(values).reshape(values.shape).mean(axis=1)
         return ranks
@@ -168,12 +169,12 @@ class Reading:
         self, frame: pd.DataFrame, keys: list[str], order: Sequence[tuple[str | bool, ...]]
     ) -> pd.DataFrame:
         """Rows of the convention by network, then layer, then in the order given; none left out."""
-        frame = frame[frame["absolute"] == self.absolute]
+        frame = frame[frame["convention"] == self.convention]
         places = product(self.networks["network"], sorted(frame["layer"].unique()), order)
         rows = [(network, layer, *key) for network, layer, key in places]
         names = ["network", "layer", *keys]
         if not rows:
-            raise Lacking(f"networks with absolute values {self.absolute} the mean")
+            raise Lacking(f"networks in the convention {self.convention!r}")
         return frame.set_index(names).reindex(pd.MultiIndex.from_tuples(rows, names=names))
 
     def _shaped(self, column: pd.Series, n_last: int) -> np.ndarray:
@@ -183,7 +184,7 @@ class Reading:
         return values.reshape(len(self.networks), -1, n_last)
 
 
-def _settings(every: pd.DataFrame, remaining: pd.DataFrame) -> dict[tuple[str, float], np.ndarray]:
+def _members(every: pd.DataFrame, remaining: pd.DataFrame) -> dict[tuple[str, float], np.ndarray]:
     """The settings that take part, by strength: where their networks are among the remaining."""
     names = ["regularizer", "strength"]
     share = every.groupby(names)["kept"].mean()

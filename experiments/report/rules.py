@@ -1,14 +1,14 @@
 """The rules that decide the claims of the paper: the numbers of each, for every draw of seeds.
 
-``book/hypotheses`` gives them in words, and :data:`experiments.report.claims.CLAIMS` where they must lie.
+``book/hypotheses`` gives them in words, and :data:`experiments.report.claims.CLAIMS` where they
+must lie.
 """
 
 import numpy as np
 from scipy.stats import rankdata
 
-from experiments.analysis import METHODS
 from experiments.report.readings import DISTINCT_MEASURES, PAIRS, Lacking, Reading
-from modlib.similarity.compute import UPSTREAM
+from modlib.similarity.measures import METHODS, UPSTREAM
 
 Numbers = tuple[np.ndarray, ...]
 """One array ``[draws]`` for each part of a claim."""
@@ -118,7 +118,7 @@ def l1_is_weak(reading: Reading) -> Numbers:
 
 def dropout_keeps_the_number_of_clusters(reading: Reading) -> Numbers:
     """Claim 7."""
-    methods = reading.curve("dropout", reading.n_clusters.mean(axis=1))
+    methods = reading.curve("dropout", reading.effective.mean(axis=1))
     curve = methods.mean(axis=2)
     farthest = np.abs(curve - curve[:, :1]).max(axis=1)
     return change(curve), farthest, (np.abs(change(methods)) < 1).sum(axis=1)
@@ -129,7 +129,7 @@ def clusters_are_few_as_before_training(reading: Reading) -> Numbers:
     is_untrained = (reading.networks["regularizer"] == "untrained").to_numpy()
     if is_untrained.sum() < 2:
         raise Lacking("two untrained networks")
-    clusters = reading.n_clusters
+    clusters = reading.effective
     before = clusters[is_untrained]
     in_band = np.abs(clusters - before.mean(axis=0)) <= 3 * before.std(axis=0, ddof=1)
     is_few = (np.round(clusters) >= 2) & (np.round(clusters) <= 6)
@@ -218,7 +218,7 @@ def _dependence_on_normalisation(agreement: np.ndarray) -> np.ndarray:
 
 def both_steps_help(reading: Reading) -> Numbers:
     """Claim 15."""
-    gains = [reading.q - reading.of_modules(name) for name in ("q_spectral", "q_one_cluster")]
+    gains = [reading.q - reading.of_modules(name) for name in ("q_spectral", "q_one_module")]
     reached = [gain >= -TIE for gain in gains]
     return tuple(reading.trained(values.mean(axis=(1, 2))) for values in (*gains, *reached))
 

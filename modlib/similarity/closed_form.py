@@ -19,9 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from modlib.models import MLP
 from modlib.similarity.sums import factor_products, masked_products, outer_products
 
-Sums = Iterator[tuple[int, str, dict[str, Tensor]]]  # layer, measure, sum by absolute
+Sums = Iterator[tuple[int, str, dict[str, Tensor]]]  # layer, measure, sum by convention
 
 CHUNK_ELEMENTS = 2**20  # of one chunk's products: they should stay in the processor's cache
 CLOSED = ("covariance", "input_sensitivity", "output_sensitivity", "loss_hessian")
@@ -53,41 +54,41 @@ class ClosedForm:
         _targets: Tensor,
         means: Callable[[], dict[int, Tensor]],
         layers: Collection[int],
-        absolutes: Collection[str],
+        conventions: Collection[str],
     ) -> Sums:
         """Sums over a chunk of samples; ``means`` are the activations' over all samples."""
         values = self.activations(inputs, layers)
         if "covariance" in self.measures:
             for layer in layers:
                 deviations = values[layer].double() - means()[layer]
-                yield layer, "covariance", outer_products(deviations, absolutes)
+                yield layer, "covariance", outer_products(deviations, conventions)
         active = [(value > 0).to(value) for value in values]
         if "input_sensitivity" in self.measures:
-            yield from self._input_sensitivity(active, layers, absolutes)
+            yield from self._input_sensitivity(active, layers, conventions)
         if not {"output_sensitivity", "loss_hessian"}.isdisjoint(self.measures):
-            yield from self._downstream(values[-1], active, layers, absolutes)
+            yield from self._downstream(values[-1], active, layers, conventions)
 
     def _input_sensitivity(
-        self, active: list[Tensor], layers: Collection[int], absolutes: Collection[str]
+        self, active: list[Tensor], layers: Collection[int], conventions: Collection[str]
     ) -> Sums:
         """F is the Jacobian by the input, up to a rotation of the input that no product sees."""
         if 1 in layers:
             both = active[1].double().mT @ active[1].double()
             gram = self.first @ self.first.mT
-            yield 1, "input_sensitivity", masked_products(both, gram, absolutes)
+            yield 1, "input_sensitivity", masked_products(both, gram, conventions)
         jacobian = self.first.to(self.weights[0])
         for layer in range(2, max(layers) + 1):
             jacobian = (self.weights[layer - 1] * active[layer - 1].unsqueeze(1)) @ jacobian
             if layer in layers:
                 factors = active[layer].unsqueeze(2) * jacobian
-                yield layer, "input_sensitivity", factor_products(factors, absolutes)
+                yield layer, "input_sensitivity", factor_products(factors, conventions)
 
     def _downstream(
         self,
         logits: Tensor,
         active: list[Tensor],
         layers: Collection[int],
-        absolutes: Collection[str],
+        conventions: Collection[str],
     ) -> Sums:
         """F^T is the Jacobian of the logits; for the Hessian centred and weighted.
 
@@ -101,16 +102,32 @@ class ClosedForm:
             if layer < last:
                 jacobian = (jacobian * active[layer + 1].unsqueeze(1)) @ self.weights[layer]
             if layer in layers and "output_sensitivity" in self.measures:
-                yield layer, "output_sensitivity", self._output_products(jacobian, absolutes)
+                yield layer, "output_sensitivity", self._output_products(jacobian, conventions)
             if layer in layers and "loss_hessian" in self.measures:
                 centred = jacobian - (probabilities * jacobian).sum(dim=1, keepdim=True)
                 factors = (probabilities.sqrt() * centred).mT
-                yield layer, "loss_hessian", factor_products(factors, absolutes)
+                yield layer, "loss_hessian", factor_products(factors, conventions)
 
     @staticmethod
-    def _output_products(jacobian: Tensor, absolutes: Collection[str]) -> dict[str, Tensor]:
+    def _output_products(jacobian: Tensor, conventions: Collection[str]) -> dict[str, Tensor]:
         n_samples, varies = len(jacobian), jacobian.stride(0) != 0
         if varies:
-            return factor_products(jacobian.mT, absolutes)
+            return factor_products(jacobian.mT, conventions)
         gram = jacobian[0].double().mT @ jacobian[0].double()
-        return masked_products(torch.tensor(float(n_samples)), gram, absolutes)
+        return masked_products(torch.tensor(float(n_samples)), gram, conventions)
+
+
+def relu_layers(model: nn.Module) -> list[nn.Linear] | None:
+    """Return the linear layers of a fully connected ReLU network, or None if it is not one.
+
+    A network is one if it is an :class:`MLP`, or a :class:`torch.nn.Sequential` of linear layers
+    with a ReLU between every two and nothing else but dropout, which is off when analysed.
+    """
+    if type(model) is MLP:
+        return model.linears
+    if type(model) is not nn.Sequential:  # a subclass may have a forward of its own
+        return None
+    modules = [m for m in model if not isinstance(m, (nn.Dropout, nn.Identity))]
+    linears, between = [m for m in modules[::2] if type(m) is nn.Linear], modules[1::2]
+    is_chain = len(modules) >= 3 and len(modules) == 2 * len(linears) - 1
+    return linears if is_chain and all(type(m) is nn.ReLU for m in between) else None

@@ -1,10 +1,11 @@
 """How similar two units of a layer are: four measures, two upstream and two downstream.
 
-What the measures are stands in :mod:`modlib.similarity.measures`. Here they are averaged over samples, by the
-closed form of :mod:`modlib.similarity.closed_form` where there is one, else by automatic differentiation.
+What the measures are stands in :mod:`modlib.similarity.measures`. Here they are averaged over
+samples, by the closed form of :mod:`modlib.similarity.closed_form` where there is one, else by
+automatic differentiation.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,21 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from experiments.config import ABSOLUTES
-from modlib.models import cut, evaluating, n_hidden_layers, relu_layers
-from modlib.similarity.closed_form import CLOSED, ClosedForm, Sums
-from modlib.similarity.measures import DOWNSTREAM, MEASURES, RECORDS, UPSTREAM, Measure, View
-from modlib.similarity.sums import summed
-from modlib.validation import check_choice, check_similarity, is_number, is_whole
-
-__all__ = [
-    "DOWNSTREAM", "MEASURES", "UPSTREAM", "normalize", "pairwise_similarity", "similarity_matrices",
-]  # fmt: skip
+from modlib.layers import evaluating, n_hidden_layers
+from modlib.similarity.autograd import Autograd
+from modlib.similarity.closed_form import CLOSED, ClosedForm, relu_layers
+from modlib.similarity.conventions import CONVENTIONS
+from modlib.similarity.matrix import Similarity
+from modlib.similarity.measures import MEASURES, Measure
+from modlib.validation import check_choice, is_whole
 
 CHECKED_AT_ONCE = 1024  # samples
-ASYMMETRY = 1e-4  # of the largest entry: more than single precision leaves
+DERIVATIVES = ("auto", "closed_form", "autograd")
 
-Key = tuple[int, str, str]  # layer, measure, where the absolute value is taken
+Key = tuple[int, str, str]  # layer, measure, convention
 
 
 def pairwise_similarity(
@@ -35,9 +33,9 @@ def pairwise_similarity(
     targets: Tensor,
     layer: int = 1,
     measure: str | Measure = "covariance",
-    absolute: str = "inside",
-    method: str = "auto",
-) -> np.ndarray:
+    convention: str = "printed",
+    derivatives: str = "auto",
+) -> Similarity:
     r"""Compute the similarity of every pair of units of a hidden layer (equations 1 to 4).
 
     ================== ====================================================================
@@ -58,20 +56,21 @@ def pairwise_similarity(
     layer
         Hidden layer, from 1; its activations are taken after ReLU and dropout.
     measure
-        One of :data:`~modlib.similarity.measures.MEASURES`, or a :class:`~modlib.similarity.measures.Measure` of your
-        own.
-    absolute
-        ``"inside"`` the mean over inputs, as the equations are printed, or ``"outside"``, as in
-        the authors' released code.
-    method
+        One of :data:`~modlib.similarity.measures.MEASURES`, or a
+        :class:`~modlib.similarity.measures.Measure` of your own.
+    convention
+        ``"printed"``: absolute values are taken inside the mean over inputs, as in the equations;
+        or ``"released"``: of the mean, as in the authors' code.
+    derivatives
         ``"closed_form"`` (the library's measures of fully connected ReLU networks),
         ``"autograd"`` (any measure and model that can be cut at the layer; slow), or ``"auto"``:
         the first where it applies.
 
     Returns
     -------
-    numpy.ndarray
-        Float64 of shape ``[units, units]``, symmetric and non-negative.
+    Similarity
+        Float64 of shape ``[units, units]``, symmetric and non-negative, with the names of layer,
+        measure and convention; NumPy takes it as the plain matrix.
 
     Raises
     ------
@@ -81,8 +80,8 @@ def pairwise_similarity(
         measure of your own does not give symmetric matrices, or has the name of another.
     """
     (matrix,) = similarity_matrices(
-        model, inputs, targets, layers=[layer], measures=[measure], absolutes=[absolute],
-        method=method,
+        model, inputs, targets, layers=[layer], measures=[measure], conventions=[convention],
+        derivatives=derivatives,
     ).values()  # fmt: skip
     return matrix
 
@@ -94,69 +93,37 @@ def similarity_matrices(
     *,
     layers: Iterable[int] | None = None,
     measures: Iterable[str | Measure] = MEASURES,
-    absolutes: Iterable[str] = ABSOLUTES,
-    method: str = "auto",
-) -> dict[Key, np.ndarray]:
+    conventions: Iterable[str] = CONVENTIONS,
+    derivatives: str = "auto",
+) -> dict[Key, Similarity]:
     """Compute many similarity matrices of one network in one pass, sharing the work.
 
     Parameters and errors are those of :func:`pairwise_similarity`; ``layers`` are all hidden
-    layers unless given. Returns a matrix for every ``(layer, measure, absolute)``, the measure by
+    layers unless given. Returns a matrix for every ``(layer, measure, convention)``, the measure by
     its name. Memory does not grow with the number of samples.
     """
     hidden = n_hidden_layers(model)
     layers = _distinct("layers", range(1, hidden + 1) if layers is None else layers)
     records = _records(_distinct("measures", measures))
-    absolutes = _distinct("absolutes", absolutes)
+    conventions = _distinct("conventions", conventions)
     for layer in layers:
         if not is_whole(layer) or not 1 <= layer <= hidden:
             raise ValueError(f"layer must be between 1 and {hidden}. Got {layer!r}.")
-    for absolute in absolutes:
-        check_choice("absolute", absolute, ABSOLUTES)
-    check_choice("method", method, ("auto", "closed_form", "autograd"))
+    for convention in conventions:
+        check_choice("convention", convention, CONVENTIONS)
+    check_choice("derivatives", derivatives, DERIVATIVES)
     _check_samples(inputs, targets)
-    forms = _forms(model, records, method)
+    forms = _forms(model, records, derivatives)
     with evaluating(model), torch.no_grad():
         _check_fit(model, inputs, targets)
-        found = [_mean_over_samples(form, inputs, targets, layers, absolutes) for form in forms]
-    return {key: matrix for matrices in found for key, matrix in matrices.items()}
-
-
-def normalize(similarity: Any, rule: str = "max", epsilon: float = 1e-12) -> np.ndarray:
-    r"""Divide each similarity by those of the two units with themselves (equation 5).
-
-    Parameters
-    ----------
-    similarity
-        Symmetric and non-negative, of shape ``[units, units]``.
-    rule
-        ``"max"``: :math:`S_{ij} / \max(S_{ii}, S_{jj}, \epsilon)`, as printed; ``"geometric"``:
-        :math:`S_{ij} / \max(\sqrt{S_{ii} S_{jj}}, \epsilon)`, after the authors' released code.
-    epsilon
-        Keeps units that do nothing at zero instead of dividing by it.
-
-    Returns
-    -------
-    numpy.ndarray
-        Float64 of shape ``[units, units]``, within [0, 1] for the four measures.
-
-    Raises
-    ------
-    ValueError
-        If the similarity is not square, symmetric, finite and non-negative, the rule is unknown
-        or epsilon is not above zero.
-    """
-    check_choice("rule", rule, RULES)
-    if not is_number(epsilon) or epsilon <= 0:
-        raise ValueError(f"epsilon must be a number above 0. Got {epsilon!r}.")
-    similarity = check_similarity(similarity)
-    selves = np.diagonal(similarity)
-    return similarity / np.maximum(RULES[rule](selves[:, None], selves[None, :]), epsilon)
-
-
-RULES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "max": np.maximum,
-    "geometric": lambda left, right: np.sqrt(left) * np.sqrt(right),
-}
+        found = [_mean_over_samples(form, inputs, targets, layers, conventions) for form in forms]
+    return {
+        (layer, measure, convention): Similarity(
+            values, layer=layer, measure=measure, convention=convention
+        )
+        for matrices in found
+        for (layer, measure, convention), values in matrices.items()
+    }
 
 
 def _records(measures: Iterable[str | Measure]) -> list[Measure]:
@@ -164,8 +131,8 @@ def _records(measures: Iterable[str | Measure]) -> list[Measure]:
     for measure in measures:
         if not isinstance(measure, Measure):
             check_choice("measure", measure, MEASURES)
-        record = measure if isinstance(measure, Measure) else RECORDS[measure]
-        if (RECORDS | found).get(record.name, record) != record:
+        record = measure if isinstance(measure, Measure) else MEASURES[measure]
+        if (MEASURES | found).get(record.name, record) != record:
             raise ValueError(
                 f"measure must not have the name of another. Got {record.name!r}: choose another."
             )
@@ -174,38 +141,38 @@ def _records(measures: Iterable[str | Measure]) -> list[Measure]:
 
 
 def _forms(
-    model: nn.Module, records: Sequence[Measure], method: str
-) -> "list[ClosedForm | _Autograd]":
+    model: nn.Module, records: Sequence[Measure], derivatives: str
+) -> list[ClosedForm | Autograd]:
     """Share the measures out between the closed form and automatic differentiation."""
     linears = relu_layers(model)
-    if method == "closed_form" and linears is None:
+    if derivatives == "closed_form" and linears is None:
         raise ValueError(
-            "method must be 'autograd' for a model that is not a chain of Linear and ReLU "
+            "derivatives must be 'autograd' for a model that is not a chain of Linear and ReLU "
             f"layers. Got 'closed_form' for {type(model).__name__}."
         )
     closed = [record for record in records if record.name in CLOSED]
-    if linears is None or method == "autograd":
+    if linears is None or derivatives == "autograd":
         closed = []
     others = [record for record in records if record not in closed]
-    if method == "closed_form" and others:
+    if derivatives == "closed_form" and others:
         raise ValueError(
-            f"method must be 'autograd' or 'auto' for the measure {others[0].name!r}. "
+            f"derivatives must be 'autograd' or 'auto' for the measure {others[0].name!r}. "
             "Got 'closed_form'."
         )
-    forms: list[ClosedForm | _Autograd] = []
+    forms: list[ClosedForm | Autograd] = []
     if linears is not None and closed:
         forms.append(ClosedForm(linears, [record.name for record in closed]))
     if others:
-        forms.append(_Autograd(model, others))
+        forms.append(Autograd(model, others))
     return forms
 
 
 def _mean_over_samples(
-    form: "ClosedForm | _Autograd",
+    form: ClosedForm | Autograd,
     inputs: Tensor,
     targets: Tensor,
     layers: Collection[int],
-    absolutes: Collection[str],
+    conventions: Collection[str],
 ) -> dict[Key, np.ndarray]:
     chunks = list(zip(inputs.split(form.chunk), targets.split(form.chunk), strict=True))
     sums: dict[Key, Tensor] = {}
@@ -216,16 +183,16 @@ def _mean_over_samples(
 
     for chunk_inputs, chunk_targets in chunks:
         for layer, measure, parts in form.sums(
-            chunk_inputs, chunk_targets, means, layers, absolutes
+            chunk_inputs, chunk_targets, means, layers, conventions
         ):
-            for absolute, part in parts.items():
-                key = layer, measure, absolute
+            for convention, part in parts.items():
+                key = layer, measure, convention
                 sums[key] = sums[key] + part if key in sums else part
     return {key: _finished(total / len(inputs)) for key, total in sums.items()}
 
 
 def _mean_activations(
-    form: "ClosedForm | _Autograd", chunks: Iterable[tuple[Tensor, Tensor]], layers: Iterable[int]
+    form: ClosedForm | Autograd, chunks: Iterable[tuple[Tensor, Tensor]], layers: Iterable[int]
 ) -> dict[int, Tensor]:
     totals: dict[int, Tensor] = {}
     n_samples = 0
@@ -239,65 +206,9 @@ def _mean_activations(
 
 
 def _finished(mean: Tensor) -> np.ndarray:
-    """Take the absolute value (for ``"inside"`` it is there) and remove rounding's asymmetry."""
+    """Take the absolute value (for ``"printed"`` it is there) and remove rounding's asymmetry."""
     array = mean.abs().cpu().numpy()
     return (array + array.T) / 2
-
-
-class _Autograd:
-    """Sums of any measures by automatic differentiation, for any model that can be cut."""
-
-    chunk = 64
-
-    def __init__(self, model: nn.Module, measures: Sequence[Measure]) -> None:
-        self.model, self.measures = model, measures
-        self.weight = next(model.parameters())  # of the type, and on the device, of all the rest
-
-    def activations(self, inputs: Tensor, layers: Iterable[int]) -> dict[int, Tensor]:
-        """Activations ``[samples, units]`` of the layers asked for."""
-        inputs = inputs.to(self.weight)
-        values = {layer: cut(self.model, layer)[0](inputs) for layer in layers}
-        for layer, value in values.items():
-            if value.dim() != 2:
-                raise ValueError(
-                    f"layer {layer} must give activations [samples, units]. Got shape "
-                    f"{tuple(value.shape)}: cut the model where it is flat."
-                )
-        return values
-
-    def sums(
-        self,
-        inputs: Tensor,
-        targets: Tensor,
-        means: Callable[[], dict[int, Tensor]],
-        layers: Collection[int],
-        absolutes: Collection[str],
-    ) -> Sums:
-        """Sums over a chunk of samples; ``means`` are the activations' over all samples."""
-        inputs, targets = inputs.to(self.weight), targets.to(self.weight.device, torch.int64)
-        for layer in layers:
-            view = View(self.model, layer, inputs, targets, means()[layer])
-            for measure in self.measures:
-                yield layer, measure.name, summed(_products(measure, view), absolutes)
-
-
-def _products(measure: Measure, view: View) -> Tensor:
-    """The matrices of a measure, or a ``ValueError`` if they are none."""
-    products = measure.products(view)
-    n_samples, n_units = view.activations.shape
-    if not isinstance(products, Tensor) or products.shape != (n_samples, n_units, n_units):
-        raise ValueError(
-            f"measure {measure.name!r} must give one matrix [units, units] for each sample, "
-            f"shape {(n_samples, n_units, n_units)}. "
-            f"Got {tuple(getattr(products, 'shape', ())) or type(products).__name__}."
-        )
-    gap = (products - products.mT).abs().max()
-    if not gap <= ASYMMETRY * products.abs().max():  # nor is it where there is a NaN
-        raise ValueError(
-            f"measure {measure.name!r} must give symmetric matrices of finite numbers. Got entries "
-            f"that differ by {gap:g} from those across the diagonal."
-        )
-    return products
 
 
 def _distinct(name: str, values: Any) -> list[Any]:

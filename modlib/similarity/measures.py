@@ -3,18 +3,20 @@
 A measure gives every sample k a symmetric matrix M_k of the units of a layer; the similarity of
 the units is the mean of ``|M_k|`` over the samples, entry by entry, or the absolute value of the
 mean. A new measure is one more record here; a measure of one's own need not stand here at all,
-but can be handed to :func:`modlib.similarity.compute.pairwise_similarity` as it is.
+but can be handed to :func:`modlib.similarity.compute.pairwise_similarity` as it is. What colours
+and titles figures give it is a matter of :mod:`modlib.plotting`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from torch import Tensor, nn
 from torch.func import jacrev, vmap
 from torch.nn import functional
 
-from modlib.models import cut
+from modlib.layers import cut
 from modlib.validation import check_choice
 
 SIDES = ("upstream", "downstream")
@@ -35,14 +37,25 @@ class View:
     inputs, targets
         Samples ``[samples, inputs]`` and their classes ``[samples]``.
     mean
-        Activations ``[units]`` averaged over all samples, not only these.
+        Gives the activations ``[units]`` averaged over all samples, not only these; it is called
+        by measures that ask for :attr:`mean`, and by no others.
     """
 
     def __init__(
-        self, model: nn.Module, layer: int, inputs: Tensor, targets: Tensor, mean: Tensor
+        self,
+        model: nn.Module,
+        layer: int,
+        inputs: Tensor,
+        targets: Tensor,
+        mean: Callable[[], Tensor],
     ) -> None:
         self._to_layer, self._from_layer = cut(model, layer)
-        self.inputs, self.targets, self.mean = inputs, targets, mean
+        self.inputs, self.targets, self._mean = inputs, targets, mean
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """Activations ``[units]``, averaged over all samples."""
+        return self._mean()
 
     @cached_property
     def activations(self) -> Tensor:
@@ -80,7 +93,7 @@ def _alone(function: Callable[[Tensor], Tensor], sample: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure of similarity, and how figures and tables speak of it.
+    """A measure of similarity.
 
     Raises
     ------
@@ -94,17 +107,9 @@ class Measure:
     """Whether it looks at what leads to the units, ``"upstream"``, or at what they lead to."""
     products: Callable[[View], Tensor]
     """From a few samples to their M_k ``[samples, units, units]``, each of them symmetric."""
-    title: str = ""
-    """Its name in words; made from ``name`` unless given."""
-    label: str = ""
-    """A shorter one for figures; the title unless given."""
-    color: str = "0.5"
-    """In figures, as Matplotlib takes it."""
 
     def __post_init__(self) -> None:
         check_choice("side", self.side, SIDES)
-        object.__setattr__(self, "title", self.title or self.name.replace("_", " "))
-        object.__setattr__(self, "label", self.label or self.title)
 
 
 def _covariance(view: View) -> Tensor:
@@ -124,26 +129,29 @@ def _loss_hessian(view: View) -> Tensor:
     return view.loss_hessian
 
 
-# Blues look upstream, oranges downstream; the dark shade marks moments, the light sensitivities.
-RECORDS = {
-    measure.name: measure
-    for measure in (
-        Measure("covariance", "upstream", _covariance, color="#0072B2"),
-        Measure(
-            "input_sensitivity", "upstream", _input_sensitivity,
-            label="input sens.", color="#56B4E9",
-        ),
-        Measure(
-            "output_sensitivity", "downstream", _output_sensitivity,
-            label="output sens.", color="#E69F00",
-        ),
-        Measure(
-            "loss_hessian", "downstream", _loss_hessian, title="loss Hessian", color="#D55E00"
-        ),
-    )
-}  # fmt: skip
-"""Every measure of the library by its name."""
-UPSTREAM = tuple(name for name, measure in RECORDS.items() if measure.side == "upstream")
-DOWNSTREAM = tuple(name for name, measure in RECORDS.items() if measure.side == "downstream")
-MEASURES = UPSTREAM + DOWNSTREAM
-"""Their names, those that look upstream first."""
+def _by_side(*measures: Measure) -> dict[str, Measure]:
+    """Measures by their names, those that look upstream first."""
+    ordered = sorted(measures, key=lambda measure: SIDES.index(measure.side))
+    return {measure.name: measure for measure in ordered}
+
+
+MEASURES = _by_side(
+    Measure("covariance", "upstream", _covariance),
+    Measure("input_sensitivity", "upstream", _input_sensitivity),
+    Measure("output_sensitivity", "downstream", _output_sensitivity),
+    Measure("loss_hessian", "downstream", _loss_hessian),
+)
+"""Every measure of the library by its name, those that look upstream first."""
+UPSTREAM = tuple(name for name, measure in MEASURES.items() if measure.side == "upstream")
+DOWNSTREAM = tuple(name for name, measure in MEASURES.items() if measure.side == "downstream")
+
+
+class Method(NamedTuple):
+    """A measure, raw or normalised: one of the paper's eight ways to say what is similar."""
+
+    measure: str
+    normalized: bool
+
+
+METHODS = tuple(Method(measure, normalized) for measure in MEASURES for normalized in (False, True))
+"""The eight methods of the paper, in the order in which pairs of them are listed."""

@@ -37,7 +37,7 @@ def choice(row) -> dict[str, str]:
     return values | {
         "strength": f"{row.strength:g}",
         "similarity": "normalized" if row.normalized else "raw",
-        "absolute": row.absolute,
+        "convention": row.convention,
     }
 
 
@@ -51,7 +51,7 @@ def choose(page, wanted: dict[str, str], panel: int = 0) -> None:
     for name in ("regularizer", "strength", "seed", "measure"):
         if name in wanted:
             form.locator(f"select[name={name}]").select_option(wanted[name])
-    for name in ("layer", "similarity", "absolute", "search"):
+    for name in ("layer", "similarity", "convention", "search"):
         if name in wanted:
             form.locator(f"input[name={name}][value='{wanted[name]}']").check()
     settle(page)
@@ -95,7 +95,7 @@ def test_any_choice_shows_the_numbers_of_its_row(explorer, tables):
         found = facts(explorer)
         assert found["Q, the paper\N{RIGHT SINGLE QUOTATION MARK}s search"] == shown(row.q)
         assert found["Sizes"] == (", ".join(map(str, sizes)) or "none")
-        assert found["Effective number of clusters"] == f"{row.n_clusters:.2f}"
+        assert found["Effective number of clusters"] == f"{row.effective:.2f}"
         assert found["Unused units"] == str(row.n_unused)
         assert f"Q = {shown(row.q)}." in summary(explorer)
         if row.q_best == row.q_best:  # NaN where no best was looked for
@@ -109,7 +109,7 @@ def test_a_bound_is_shown_where_there_is_one(explorer, tables):
         assert facts(explorer)["Bound on any Q"] == "none computed for this matrix"
         return
     for row in tables.certificates.iloc[:: max(1, len(tables.certificates) // 4)].itertuples():
-        choose(explorer, choice(of(row, absolute="inside")))
+        choose(explorer, choice(of(row, convention="printed")))
         bound = facts(explorer)["Bound on any Q"]
         assert bound.startswith(shown(row.upper))
         assert ("proven" in bound) == row.optimal
@@ -120,7 +120,7 @@ def test_the_matrix_is_sorted_by_cluster(explorer, tables, stored):
     row = max(rows.itertuples(), key=lambda row: row.labels.max() if row.q > 0.01 else 0)
     choose(explorer, choice(row))
     matrix = stored.similarity(
-        row.network, row.layer, row.measure, normalized=row.normalized, absolute=row.absolute
+        row.network, row.layer, row.measure, normalized=row.normalized, convention=row.convention
     )
     n = len(matrix)
     order = np.argsort(np.where(row.labels < 0, n, row.labels), kind="stable")

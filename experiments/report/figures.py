@@ -1,0 +1,139 @@
+"""Figures of regularised networks, and the book's one style: functions that draw, and no more."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+from experiments.regularizers import REGULARIZERS, UNTRAINED
+
+_COLORS = {"l2": "#009E73", "l1": "#CC79A7", "dropout": "#000000"}
+_TITLES = {"l2": "L2 penalty", "l1": "L1 penalty"}
+_LABELS = {"dropout": "dropout probability"}
+REGULARIZER_COLORS = {name: _COLORS.get(name, "0.5") for name in REGULARIZERS}
+"""The colour of each regulariser; grey for those that have none yet."""
+REGULARIZER_TITLES = {name: _TITLES.get(name, name.replace("_", " ")) for name in REGULARIZERS} | {
+    UNTRAINED: "none, untrained"
+}
+"""The name of each in words."""
+REGULARIZER_NAMES = {name: _LABELS.get(name, REGULARIZER_TITLES[name]) for name in REGULARIZERS} | {
+    UNTRAINED: "untrained"
+}
+"""What the strength of each is called on an axis."""
+DROPPED_COLOR = "#D55E00"
+STYLE: dict[Any, Any] = {
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "svg.hashsalt": "modlib",
+}
+
+
+def use_style() -> None:
+    """Switch to the book's one style, in vector graphics where a notebook is at hand."""
+    mpl.rcParams.update(STYLE)
+    if "inline" in plt.get_backend():
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        # Without the date, the same numbers give the same bytes.
+        set_matplotlib_formats("svg", metadata={"Date": None})
+
+
+def draw_against_strength(
+    ax: Axes,
+    strength: np.ndarray,
+    mean: np.ndarray,
+    error: np.ndarray | None = None,
+    *,
+    regularizer: str,
+    **style: Any,
+) -> Axes:
+    """Draw a mean against the strength of a regulariser, its standard error as a shade.
+
+    Parameters
+    ----------
+    ax
+        Where to draw. The axis of strength is logarithmic for penalties, linear for dropout.
+    strength, mean, error
+        Shape ``[settings]``, in rising order of strength.
+    regularizer
+        ``"l2"``, ``"l1"`` or ``"dropout"``.
+    style
+        Options of ``Axes.plot``, such as those of :func:`method_style`.
+    """
+    options: dict[str, Any] = {"marker": ".", "markersize": 4} | style
+    (line,) = ax.plot(strength, mean, **options)
+    if error is not None:
+        low, high = np.subtract(mean, error), np.add(mean, error)
+        ax.fill_between(strength, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+    ax.set_xscale("linear" if regularizer == "dropout" else "log")
+    ax.set_xlabel(REGULARIZER_NAMES[regularizer])
+    return ax
+
+
+def draw_runs(
+    ax: Axes,
+    strength: np.ndarray,
+    values: np.ndarray,
+    mean: np.ndarray,
+    error: np.ndarray,
+    *,
+    regularizer: str,
+    dropped: np.ndarray | None = None,
+) -> Axes:
+    """Draw every network of a regulariser, a thin line for each seed, and their mean, thick.
+
+    Parameters
+    ----------
+    ax
+        Where to draw. The axis of strength is logarithmic for penalties, linear for dropout.
+    strength, mean, error
+        Shape ``[settings]``, in rising order of strength; the error is drawn as a bar.
+    values
+        Shape ``[settings, seeds]``.
+    regularizer
+        ``"l2"``, ``"l1"`` or ``"dropout"``.
+    dropped
+        Flags of shape ``[settings, seeds]``: networks to mark with a cross.
+    """
+    ax.plot(strength, values, color=REGULARIZER_COLORS[regularizer], linewidth=0.5, alpha=0.6)
+    ax.errorbar(strength, mean, error, color="black", linewidth=1.6)
+    if dropped is not None:
+        crosses = np.where(dropped, values, np.nan)
+        ax.plot(strength, crosses, "x", color=DROPPED_COLOR, markersize=4)
+    ax.set_xscale("linear" if regularizer == "dropout" else "log")
+    ax.set_xlabel(REGULARIZER_NAMES[regularizer])
+    return ax
+
+
+def draw_bands(ax: Axes, center: float, deviation: float, n_bands: int = 3) -> Axes:
+    """Shade what lies within one, two, three standard deviations of untrained networks."""
+    for width in range(n_bands, 0, -1):
+        low, high = center - width * deviation, center + width * deviation
+        ax.axhspan(low, high, color="0.5", alpha=0.15, linewidth=0, zorder=0)
+    ax.axhline(center, color="0.5", linewidth=0.8, zorder=0)
+    return ax
+
+
+def draw_history(
+    ax: Axes, history: Sequence[dict[str, float]], best_epoch: int, color: str
+) -> Axes:
+    """Draw training (thin) and validation loss (thick) by epoch; a dot marks the kept weights."""
+    epochs = np.arange(1, len(history) + 1)
+    validation = [epoch["validation_loss"] for epoch in history]
+    ax.plot(epochs, [epoch["train_loss"] for epoch in history], color=color, linewidth=0.8)
+    ax.plot(epochs, validation, color=color, linewidth=2)
+    if best_epoch:
+        ax.plot(best_epoch, validation[best_epoch - 1], "o", color=color)
+    ax.set(xlabel="epoch", ylabel="cross-entropy (nats)")
+    return ax

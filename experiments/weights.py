@@ -1,0 +1,53 @@
+"""Weights of networks as files."""
+
+import json
+import os
+from itertools import pairwise
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from experiments.engine.files import beside
+from modlib.models import MLP
+
+
+def save_weights(model: MLP, path: str | os.PathLike[str]) -> None:
+    """Write a network's weights, widths and dropout to a safetensors file.
+
+    The file appears whole or not at all: it is written beside and renamed.
+    """
+    metadata = {"widths": json.dumps(model.widths), "dropout": json.dumps(model.dropout)}
+    with beside(path) as temporary:
+        save_file(model.state_dict(), temporary, metadata)
+
+
+def load_weights(path: str | os.PathLike[str]) -> MLP:
+    """Read a network written by :func:`save_weights`, in evaluation mode.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or holds no such network; the message names the file.
+    FileNotFoundError
+        If there is no such file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+            widths, dropout = json.loads(metadata["widths"]), json.loads(metadata["dropout"])
+            # The file's own shapes first: they are no larger than the file, widths could be.
+            shapes = [
+                file.get_slice(f"layers.{i}.weight").get_shape() for i in range(len(widths) - 1)
+            ]
+            if [[n_out, n_in] for n_in, n_out in pairwise(widths)] != shapes:
+                raise ValueError(f"its widths {widths} do not fit its weights {shapes}")
+            model = MLP(widths, dropout)
+            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except FileNotFoundError:
+        raise
+    except (SafetensorError, OSError, TypeError, KeyError, RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"{os.fspath(path)} must be a network written by save_weights. Got a file that is "
+            f"damaged or of another kind ({error}): write it again."
+        ) from error
+    return model.eval().requires_grad_(False)

@@ -1,0 +1,80 @@
+"""The two conventions, as printed and as released: each is two choices that belong together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modlib.similarity.matrix import Similarity
+from modlib.validation import check_choice, check_similarity, is_number
+
+
+@dataclass(frozen=True)
+class Convention:
+    """Where the absolute value is taken, and what normalisation divides by."""
+
+    name: str
+    absolute_inside: bool
+    """Whether it is taken inside the mean over inputs, of each product, or of the mean."""
+    scale: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    """From the similarities of two units with themselves to what theirs is divided by."""
+
+
+def _larger(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return np.maximum(one, other)
+
+
+def _geometric_mean(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return np.sqrt(one) * np.sqrt(other)
+
+
+CONVENTIONS = {
+    convention.name: convention
+    for convention in (
+        Convention("printed", absolute_inside=True, scale=_larger),
+        Convention("released", absolute_inside=False, scale=_geometric_mean),
+    )
+}
+"""``"printed"`` is that of the paper's equations, ``"released"`` that of the authors' code."""
+
+
+def normalize(similarity: Any, convention: str | None = None, epsilon: float = 1e-12) -> np.ndarray:
+    r"""Divide each similarity by those of the two units with themselves (equation 5).
+
+    Parameters
+    ----------
+    similarity
+        Symmetric and non-negative, of shape ``[units, units]``.
+    convention
+        ``"printed"``: :math:`S_{ij} / \max(S_{ii}, S_{jj}, \epsilon)`; ``"released"``:
+        :math:`S_{ij} / \max(\sqrt{S_{ii} S_{jj}}, \epsilon)`, after the authors' code. Unless
+        given, that of the :class:`~modlib.similarity.matrix.Similarity`, or as printed.
+    epsilon
+        Keeps units that do nothing at zero instead of dividing by it.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float64 of shape ``[units, units]``, within [0, 1] for the four measures.
+
+    Raises
+    ------
+    ValueError
+        If the similarity is not square, symmetric, finite and non-negative, the convention is
+        unknown or not that of the similarity, or epsilon is not above zero.
+    """
+    own = similarity.convention if isinstance(similarity, Similarity) else None
+    chosen = convention or own or "printed"
+    check_choice("convention", chosen, CONVENTIONS)
+    if own not in (None, chosen):
+        raise ValueError(
+            f"convention must be that of the similarity, {own!r}, or left out. Got {chosen!r}: the "
+            "two halves of a convention belong together."
+        )
+    if not is_number(epsilon) or epsilon <= 0:
+        raise ValueError(f"epsilon must be a number above 0. Got {epsilon!r}.")
+    values = check_similarity(similarity)
+    selves = np.diagonal(values)
+    scale = CONVENTIONS[chosen].scale(selves[:, None], selves[None, :])
+    return values / np.maximum(scale, epsilon)
