@@ -193,6 +193,21 @@ def split(n_samples: int, validation_fraction: float, seed: int) -> tuple[Tensor
     return order[n_validation:], order[:n_validation]
 
 
+_Load = Callable[[Path], Dataset]
+_LOADERS: dict[str, _Load] = {}
+
+
+def _loader(name: str) -> Callable[[_Load], _Load]:
+    """Record what loads a data set from the root folder for data."""
+
+    def record(load: _Load) -> _Load:
+        _LOADERS[name] = load
+        return load
+
+    return record
+
+
+@_loader("mnist")
 def _load_mnist(root: Path) -> Dataset:
     folder = _raw_folder(root)
     # lexists: whatever bears the name, be it a folder or a dangling link, is never replaced.
@@ -211,6 +226,7 @@ def _load_mnist(root: Path) -> Dataset:
     )
 
 
+@_loader("digits")
 def _load_digits(_root: Path) -> Dataset:
     from sklearn.datasets import load_digits  # here, as its import takes a second
 
@@ -230,7 +246,6 @@ def _load_digits(_root: Path) -> Dataset:
     )
 
 
-_LOADERS: dict[str, Callable[[Path], Dataset]] = {"mnist": _load_mnist, "digits": _load_digits}
 DATASETS = tuple(_LOADERS)
 """The names of the data sets."""
 

@@ -8,22 +8,24 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.analysis import METHODS, analyze, both_conventions, redundancy
-from experiments.config import AnalysisConfig, SettingConfig, TrainingConfig
-from experiments.engine import tables as results
-from experiments.engine.provenance import Stopwatch
+from experiments.analysis import analyze, both_conventions, redundancy
+from experiments.config import AnalysisConfig, Recipe, SettingConfig
+from experiments.engine.tables import from_rows
+from experiments.paper import TABLES
+from experiments.stopwatch import Stopwatch
 from experiments.training.train import train
 from modlib.clustering.find import find_modules
 from modlib.comparison import AGREEMENT_MEASURES, agreement
 from modlib.modularity import effective_number
-from modlib.similarity.compute import normalize, pairwise_similarity
+from modlib.similarity.compute import pairwise_similarity
+from modlib.similarity.measures import METHODS
 
 SETTING = SettingConfig(
     dataset="digits", regularizer="dropout", strength=0.2, seeds=(3, 5),
-    recipe=TrainingConfig(hidden=(9, 7), max_epochs=4, learning_rate=0.01),
-    analysis=AnalysisConfig(n_steps=60, seed=2, best=False),
+    recipe=Recipe(hidden=(9, 7), max_epochs=4, learning_rate=0.01),
+    analysis=AnalysisConfig(n_steps=60, search_seed=2, best=False),
 )  # fmt: skip
-MADE_BY = {"config_hash": "a", "code_hash": "b", "version": "c"}
+MADE_BY = {"experiment": "paper", "config_hash": "a", "code_hash": "b", "version": "c"}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,7 @@ def tables(networks, digits):
 
 def test_every_network_layer_convention_method_and_pair_has_its_row(tables):
     for name, rows in tables.items():
-        results.from_rows(name, [row | MADE_BY for row in rows])
+        from_rows(TABLES[name], [row | MADE_BY for row in rows])
     counts = {name: len(rows) for name, rows in tables.items()}
     # 2 networks; by 2 layers, 2 conventions and 8 methods; by 8 * 7 / 2 pairs of methods.
     assert counts == {
@@ -78,16 +80,16 @@ def test_redundancy_of_a_layer_is_that_of_its_activations(tables, networks, digi
 @pytest.mark.parametrize("convention", ["printed", "released"])
 @pytest.mark.parametrize("layer", [1, 2])
 def test_modules_are_those_of_the_papers_algorithm(tables, networks, digits, layer, convention):
-    rule = {"printed": "max", "released": "geometric"}[convention]
     for measure, normalized in METHODS:
         matrix = pairwise_similarity(
             networks[1].model, digits.test_inputs, digits.test_targets, layer, measure, convention
         )
-        matrix = normalize(matrix, rule) if normalized else matrix
+        matrix = matrix.normalized() if normalized else matrix
         one, other = (find_modules(matrix, n_steps=60, seed=seed) for seed in (2, 3))
         (row,) = (
             row for row in tables["modules"]
-            if (row["network"], row["layer"], row["convention"]) == ("dropout-0.2-5", layer, convention)
+            if row["network"] == "dropout-0.2-5"
+            and (row["layer"], row["convention"]) == (layer, convention)
             and (row["measure"], row["normalized"]) == (measure, normalized)
         )  # fmt: skip
         assert row["labels"] == one.labels.tolist()
@@ -126,7 +128,7 @@ def test_weights_are_summed_over_matrices_without_biases(tables, networks):
 
 def test_accuracy_under_four_fifths_is_not_kept_unless_untrained(digits):
     options = {"seeds": (0,), "strength": 0.0}
-    weak = replace(SETTING, recipe=TrainingConfig(hidden=(9, 7), max_epochs=1), **options)
+    weak = replace(SETTING, recipe=Recipe(hidden=(9, 7), max_epochs=1), **options)
     untrained = replace(weak, regularizer="untrained")
     for setting, kept in ((weak, False), (untrained, True)):
         row = analyze(train(setting.training, digits, (0,)), setting, digits)["networks"][0]

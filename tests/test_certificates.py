@@ -2,62 +2,74 @@
 
 import json
 import shutil
+from dataclasses import replace
 from itertools import product
 
 import pytest
 import small
 
-from experiments.analysis import METHODS, RULES
+from experiments.config import SettingConfig
 from experiments.data import load
-from experiments.engine import certificates, provenance
-from experiments.engine import tables as results
-from experiments.engine.certificates import certify_sweep, layers
-from experiments.engine.store import Store
-from experiments.engine.sweep import paper
+from experiments.engine import certificates, tables
+from experiments.engine.certificates import certify_runs, places
+from experiments.engine.files import file_hash
+from experiments.engine.sweep import open_store
+from experiments.paper import CERTIFICATES, EXPERIMENT, full_grid
 from experiments.report.frames import read_results
-from experiments.training.train import load_weights
+from experiments.weights import load_weights
 from modlib.comparison import agreement
 from modlib.modularity import modularity, to_adjacency
-from modlib.similarity.compute import normalize, similarity_matrices
+from modlib.similarity.compute import similarity_matrices
+from modlib.similarity.measures import METHODS
 
 
 def test_seed_0_of_every_setting_and_three_untrained_networks_are_certified():
-    wanted = layers(paper())
+    wanted = places(EXPERIMENT, full_grid())
     # 30 settings and 3 untrained networks, two layers, eight matrices each: 528.
-    assert len({(w.network, w.layer) for w in wanted}) == len(wanted) == 33 * 2
-    untrained = {w.network for w in wanted if w.setting.regularizer == "untrained"}
-    assert untrained == {"untrained-0-0", "untrained-0-1", "untrained-0-2"}
-    assert {w.seed for w in wanted if w.setting.regularizer != "untrained"} == {0}
+    assert len({place for _, place in wanted}) == len(wanted) == 33 * 2
+    untrained = {place for run, place in wanted if run.name.startswith("untrained")}
+    names = ("untrained-0-0", "untrained-0-1", "untrained-0-2")
+    assert untrained == {f"{name}-h{layer}" for name in names for layer in (1, 2)}
+    trained = {place for run, place in wanted if not run.name.startswith("untrained")}
+    assert {place.rpartition("-h")[0].rpartition("-")[2] for place in trained} == {"0"}
+
+
+def test_an_experiment_without_proofs_has_nothing_to_certify():
+    with pytest.raises(ValueError, match="experiment paper has nothing to certify"):
+        places(replace(EXPERIMENT, proofs=None), full_grid())
 
 
 @pytest.fixture(scope="module")
 def certified(small_results, tmp_path_factory):
     folder = tmp_path_factory.mktemp("certified") / "results"
-    shutil.copytree(small_results, folder)
-    assert certify_sweep(small.settings(), folder, time_limit=20, n_workers=2) == {}
+    shutil.copytree(small_results.parent, folder)
+    assert certify_runs(EXPERIMENT, small.runs(), folder, time_limit=20, n_workers=2) == {}
     return folder
 
 
 def test_each_matrix_has_bounds_that_hold_and_labels_that_reach_the_lower(certified):
-    table = results.read("certificates", certified / "certificates.parquet").to_pylist()
+    table = tables.read(CERTIFICATES, certified / "paper" / "certificates.parquet").to_pylist()
     assert len(table) == (6 + 3) * 2 * 8
-    data, settings = load("digits"), {s.name: s for s in small.settings()}
-    store = Store(certified / "raw", provenance.code_hash())
+    data, store = load("digits"), open_store(EXPERIMENT, certified)
     row = {(r["network"], r["layer"], r["measure"], r["normalized"]): r for r in table}
-    network, setting = "dropout-0.4-0", settings["dropout-0.4"]
-    model = load_weights(store.folder(setting) / "weights" / f"{network}.safetensors")
+    network = "dropout-0.4-0"
+    (run,) = [
+        run for run in small.runs()
+        if SettingConfig.from_parameters(run.parameters).name == "dropout-0.4"
+    ]  # fmt: skip
+    model = load_weights(store.folder(run) / "weights" / f"{network}.safetensors")
     raw = similarity_matrices(model, data.test_inputs, data.test_targets, conventions=["printed"])
     for layer, (measure, normalized) in product((1, 2), METHODS):
         found = row[network, layer, measure, normalized]
         matrix = raw[layer, measure, "printed"]
-        matrix = normalize(matrix, RULES["printed"]) if normalized else matrix
+        matrix = matrix.normalized() if normalized else matrix
         assert found["lower"] == modularity(to_adjacency(matrix), found["labels"])
         assert found["lower"] <= found["upper"]
         assert found["optimal"]  # 16 units are few
 
 
 def test_the_best_search_reaches_the_proven_optimum_of_every_small_matrix(certified):
-    read = read_results(certified)
+    read = read_results(certified / "paper")
     key = ["network", "layer", "measure", "normalized"]
     inside = read.modules[read.modules["convention"] == "printed"]
     both = inside.merge(read.certificates[[*key, "lower", "upper", "labels"]], on=key,
@@ -71,24 +83,23 @@ def test_the_best_search_reaches_the_proven_optimum_of_every_small_matrix(certif
 
 
 def test_finished_layers_are_not_done_again_and_the_table_is_the_same(certified, monkeypatch):
-    before = (certified / "certificates.parquet").read_bytes()
+    before = (certified / "paper" / "certificates.parquet").read_bytes()
     parts = sorted((certified / "raw" / "certificates").iterdir())
     assert len(parts) == 18
     monkeypatch.setattr(certificates, "connect", None)  # no worker is needed
     counts = []
     report = lambda *numbers: counts.append(numbers)  # noqa: E731
-    assert certify_sweep(small.settings(), certified, time_limit=20, report=report) == {}
+    assert certify_runs(EXPERIMENT, small.runs(), certified, time_limit=20, report=report) == {}
     assert counts == [(18, 18)]
-    assert (certified / "certificates.parquet").read_bytes() == before
-    origin = json.loads((certified / "certificates.json").read_text())
+    assert (certified / "paper" / "certificates.parquet").read_bytes() == before
+    origin = json.loads((certified / "paper" / "certificates.json").read_text())
     assert origin["time_limit"] == 20
-    assert origin["files"]["certificates.parquet"] == provenance.file_hash(
-        certified / "certificates.parquet"
-    )
+    path = certified / "paper" / "certificates.parquet"
+    assert origin["files"][path.name] == file_hash(path)
 
 
 def test_without_a_sweep_each_layer_fails_by_name(tmp_path):
-    causes = certify_sweep(small.settings()[:1], tmp_path, n_workers=1)
-    assert list(causes) == ["l2-1e-05-0, layer 1", "l2-1e-05-0, layer 2"]
+    causes = certify_runs(EXPERIMENT, small.runs()[:1], tmp_path, n_workers=1)
+    assert list(causes) == ["l2-1e-05-0-h1", "l2-1e-05-0-h2"]
     assert all(cause.startswith("FileNotFoundError") for cause in causes.values())
-    assert not (tmp_path / "certificates.parquet").exists()
+    assert not (tmp_path / "paper" / "certificates.parquet").exists()

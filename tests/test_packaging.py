@@ -15,18 +15,25 @@ import nbformat
 import pytest
 import yaml
 
+from experiments.paper import TABLES
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LIBRARY = [
-    "analysis", "clustering", "config", "data", "models", "modularity", "optimality", "search",
-    "seeds", "similarity", "training",
+    "modlib.clustering.find", "modlib.layers", "modlib.models", "modlib.modularity",
+    "modlib.optimality.certificate", "modlib.seeds", "modlib.similarity.compute",
 ]  # fmt: skip
 EXTRAS = {
     "IPython", "dask", "distributed", "ipykernel", "jupyter_client", "matplotlib", "myst_nb",
     "nbformat", "pandas", "papermill", "pyarrow", "sphinx", "torchvision",
 }  # fmt: skip
 SOURCES = sorted(
-    chain(ROOT.glob("modlib/*.py"), ROOT.glob("benchmarks/*.py"), ROOT.glob("book/_ext/*.py"))
+    chain(
+        ROOT.glob("modlib/**/*.py"),
+        ROOT.glob("experiments/**/*.py"),
+        ROOT.glob("benchmarks/*.py"),
+        ROOT.glob("book/_ext/*.py"),
+    )
 )
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
 
@@ -55,7 +62,9 @@ def wheel(tmp_path_factory) -> ZipFile:
 def test_the_wheel_holds_the_library_and_its_types_only(wheel):
     names = wheel.namelist()
     assert "modlib/py.typed" in names
-    assert {f"modlib/{path.name}" for path in ROOT.glob("modlib/*.py")} <= set(names)
+    files = {str(path.relative_to(ROOT)) for path in ROOT.glob("modlib/**/*.py")}
+    assert len(files) > 20
+    assert files <= set(names)
     tops = {name.split("/")[0] for name in names}
     assert tops == {"modlib", f"modlib-{PROJECT['version']}.dist-info"}
 
@@ -66,7 +75,9 @@ def test_what_the_wheel_requires_is_the_library_s_own(wheel):
     required = metadata.get_all("Requires-Dist")
     always = {re.split("[^a-z-]", line)[0] for line in required if "extra ==" not in line}
     assert always == {"clusim", "numba", "numpy", "safetensors", "scikit-learn", "torch"}
-    assert set(metadata.get_all("Provides-Extra")) == {"mnist", "plot", "sweep", "book"}
+    assert set(metadata.get_all("Provides-Extra")) == {
+        "mnist", "plot", "sweep", "book", "pandas", "networkx"
+    }  # fmt: skip
 
 
 def test_the_version_is_the_same_everywhere():
@@ -122,7 +133,7 @@ print(agreement(labels, labels), len(certify(similarity).labels))
 
 def test_importing_the_library_imports_no_extra():
     """Not even where they are installed; clusim, below the comparison alone, brings some along."""
-    code = f"import sys, {', '.join(f'modlib.{name}' for name in LIBRARY if name != 'analysis')}"
+    code = f"import sys, {', '.join(LIBRARY)}"
     loaded = set(python(code + "; print(*sys.modules)").split())
     assert "modlib.similarity.compute" in loaded
     assert not EXTRAS & loaded
@@ -190,7 +201,7 @@ def test_parameters_are_plain_literals(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_only_the_notebook_of_a_setting_writes_files(path):
     writes = re.findall(
-        r"\b(?:open|write_\w+|results\.write|save_\w+|savefig|to_parquet|to_csv|mkdir|unlink|rmtree)\(",
+        r"\b(?:open|write_\w+|save_\w+|savefig|to_parquet|to_csv|mkdir|unlink|rmtree)\(",
         code_of(path),
     )
     assert bool(writes) == (path.stem == "90-setting"), writes
@@ -219,17 +230,22 @@ def test_a_setting_writes_below_its_folder_only(tmp_path):
     written = set(snapshot(tmp_path)) - {"run.ipynb", "elsewhere/deep/file"}
     assert written
     assert all(name.startswith("given/") for name in written)
-    assert json.loads((given / "note.json").read_text())
+    assert set(json.loads((given / "outcome.json").read_text())["tables"]) == set(TABLES)
 
 
-@pytest.mark.parametrize("name", ["../../elsewhere", "l2/../..", "__import__('os').abort()"])
-def test_a_name_that_is_a_path_or_code_is_refused_before_any_work(tmp_path, name):
-    from experiments.config import SettingConfig
-
-    for field in ("dataset", "regularizer", "device"):
-        with pytest.raises(ValueError, match=f"{field} must be one of"):
-            SettingConfig(**{field: name})
-    for field in ("strength", "seeds"):
-        with pytest.raises(ValueError, match=f"{field} must be"):
-            SettingConfig(**{field: name})
+@pytest.mark.parametrize("name", ["../../elsewhere", "__import__('os').abort()"])
+@pytest.mark.parametrize("field", ["dataset", "regularizer", "device", "strength", "seeds"])
+def test_a_name_that_is_a_path_or_code_is_refused_before_any_work(tmp_path, field, name):
+    """By the cells of the notebook up to the first that writes, run where they could write."""
+    notebook = nbformat.read(ROOT / "notebooks" / "90-setting.ipynb", as_version=4)
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    given = {field: name, "folder": str(tmp_path / "given")}
+    script = "\n".join(
+        [cells[0], *(f"{key} = {value!r}" for key, value in given.items()), *cells[1:3]]
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode != 0
+    assert f"ValueError: {field} must be" in result.stderr
     assert not list(tmp_path.iterdir())

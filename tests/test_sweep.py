@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,26 +22,24 @@ import psutil
 import pytest
 import tiny
 
-from experiments.config import SettingConfig, TrainingConfig
-from experiments.engine import provenance
-from experiments.engine import run as work
-from experiments.engine import tables as results
+import experiments
+from experiments import paper
+from experiments.config import Recipe, SettingConfig
+from experiments.engine import provenance, tables
+from experiments.engine.experiment import Experiment, Run
+from experiments.engine.files import file_hash
+from experiments.engine.run import execute
 from experiments.engine.store import STALE_SECONDS, Store
-from experiments.engine.sweep import paper, smoke
-from experiments.training.train import load_weights
+from experiments.engine.sweep import open_store
+from experiments.paper import EXPERIMENT, MODULES, NETWORKS, full_grid, smoke_grid, table_1
+from experiments.weights import load_weights
 
 ROOT = Path(__file__).parents[1]
-TABLES = [
-    "networks.parquet",
-    "layers.parquet",
-    "modules.parquet",
-    "agreement.parquet",
-    "examples.safetensors",
-]
+TABLES = [*(f"{name}.parquet" for name in paper.TABLES), "examples.safetensors"]
 NO_DATA = "/dev/null/none"
 
 
-def start(folder: Path, *options: str, command: str = "sweep", preset: str = "tiny", **kwargs):
+def start(folder: Path, *options: str, command: str = "run", preset: str = "tiny", **kwargs):
     return subprocess.Popen(
         [sys.executable, ROOT / "tests" / "tiny.py", command, "--preset", preset,
          "--results", folder, *options],
@@ -56,8 +56,8 @@ def run(folder: Path, *options: str, **kwargs) -> tuple[int, str]:
     return finish(start(folder, *options, **kwargs))
 
 
-def tables(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in TABLES}
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / "paper" / name).read_bytes() for name in TABLES}
 
 
 def wait_for(condition, seconds: float = 100):
@@ -82,7 +82,7 @@ def kernels(*processes) -> list[psutil.Process]:
 
 
 def at_work(folder: Path) -> list[Path]:
-    return list((folder / "raw").glob(".working-*/pulse"))
+    return list((folder / "raw").glob(".working/*/pulse"))
 
 
 def are_gone(processes) -> bool:
@@ -101,8 +101,10 @@ def undisturbed(tmp_path_factory) -> Path:
 
 
 def test_the_grid_is_table_1_and_a_hundred_untrained_networks():
-    settings = paper()
-    assert len({setting.hash for setting in settings}) == len(settings) == 30 + 4
+    settings = table_1()
+    runs = full_grid()
+    assert len({run.hash for run in runs}) == len({run.name for run in runs}) == 30 + 4
+    assert [run.n_parts for run in runs] == [9] * 30 + [25] * 4
     names = [f"{setting.name}-{seed}" for setting in settings for seed in setting.seeds]
     assert len(set(names)) == len(names) == 30 * 9 + 100 == 370
     strengths = {
@@ -117,42 +119,68 @@ def test_the_grid_is_table_1_and_a_hundred_untrained_networks():
             assert high / low == pytest.approx(10**0.5)
     assert strengths["dropout"] == [round(0.05 * step, 2) for step in range(1, 15)]
     assert {s.training.l2 for s in settings if s.regularizer in ("l1", "dropout")} == {1e-5}
-    assert {setting.recipe for setting in settings} == {TrainingConfig()}
+    assert {setting.recipe for setting in settings} == {Recipe()}
 
 
-def test_parameters_are_literals_that_the_notebook_knows_and_give_the_same_setting():
-    cells = nbformat.read(provenance.NOTEBOOK, as_version=4).cells
+def test_parameters_are_those_that_the_notebook_knows():
+    cells = nbformat.read(EXPERIMENT.notebook_path, as_version=4).cells
     (cell,) = [c for c in cells if "parameters" in c.metadata.get("tags", [])]
     defaults = {}
     exec(cell.source, defaults)
-    build = next(c.source for c in cells if c.source.startswith("setting = SettingConfig("))
-    for setting in [*paper(), *smoke(), *tiny.tiny()]:
-        given = work.parameters(setting)
-        assert json.loads(json.dumps(given)) == given
-        assert set(given) | {"folder"} == set(defaults) - {"__builtins__"}
-        names = {"torch": None}
-        exec("from experiments.config import *", names)
-        exec(build.partition("torch.")[0], names | given, names)
-        assert names["setting"].hash == setting.hash
+    for run in [*full_grid(), *smoke_grid(), *tiny.tiny()]:
+        assert set(run.parameters) | {"folder"} == set(defaults) - {"__builtins__"}
+        again = paper.run_of(SettingConfig.from_parameters(run.parameters))
+        assert (again.name, again.hash) == (run.name, run.hash)
+
+
+def test_the_hash_of_a_run_is_of_its_parameters_and_nothing_else():
+    one = Run("paper", "one", {"a": 1, "b": [1.5]})
+    text = '{"experiment":"paper","parameters":{"a":1,"b":[1.5]}}'
+    assert one.hash == sha256(text.encode()).hexdigest()[:12]
+    assert Run("paper", "other", {"b": [1.5], "a": 1}, n_parts=3, length=(2,)).hash == one.hash
+    assert one.told(a=2).hash != one.hash
+    with pytest.raises(ValueError, match=r"parameter must be one of 'a', 'b'. Got 'device'"):
+        one.told(device="cpu")
+
+
+def test_two_runs_of_a_grid_cannot_have_one_name():
+    grid = lambda: [Run("twins", "one", {"a": n}) for n in (1, 2)]  # noqa: E731
+    with pytest.raises(ValueError, match=r"runs must have a name each. Got 'one' twice"):
+        Experiment("twins", "none", {}, {"full": grid}).runs("full")
+    with pytest.raises(ValueError, match=r"preset must be one of 'full', 'smoke'. Got 'large'"):
+        EXPERIMENT.runs("large")
+    with pytest.raises(ValueError, match=r"experiment must be one of 'paper'. Got 'papers'"):
+        experiments.experiment("papers")
 
 
 # ---------------------------------------------------------------------------------- the same bits
 
 
 def test_a_sweep_leaves_tables_weights_examples_and_where_they_come_from(undisturbed):
-    networks = results.read("networks", undisturbed / "networks.parquet")
+    networks = tables.read(NETWORKS, undisturbed / "paper" / "networks.parquet")
     names = ["dropout-0.2-0", "dropout-0.2-1", "untrained-0-0", "untrained-0-3"]
     assert networks["network"].to_pylist() == names
-    assert results.read("layers", undisturbed / "layers.parquet").num_rows == 4 * 2
-    assert results.read("modules", undisturbed / "modules.parquet").num_rows == 4 * 2 * 2 * 8
-    assert results.read("agreement", undisturbed / "agreement.parquet").num_rows == 4 * 2 * 2 * 28
-    manifest = json.loads((undisturbed / "manifest.json").read_text())
+    assert (
+        tables.read(paper.TABLES["layers"], undisturbed / "paper" / "layers.parquet").num_rows
+        == 4 * 2
+    )
+    assert (
+        tables.read(paper.TABLES["modules"], undisturbed / "paper" / "modules.parquet").num_rows
+        == 4 * 2 * 2 * 8
+    )
+    assert (
+        tables.read(paper.TABLES["agreement"], undisturbed / "paper" / "agreement.parquet").num_rows
+        == 4 * 2 * 2 * 28
+    )
+    manifest = json.loads((undisturbed / "paper" / "manifest.json").read_text())
     for name in TABLES:
-        assert manifest["files"][name] == provenance.file_hash(undisturbed / name)
-    hashes = {setting["config_hash"] for setting in manifest["settings"].values()}
-    assert hashes == set(networks["config_hash"].to_pylist()) == {s.hash for s in tiny.tiny()}
+        assert manifest["files"][name] == file_hash(undisturbed / "paper" / name)
+    assert manifest["experiment"] == "paper"
+    assert list(manifest["data"]) == ["digits"]
+    hashes = {run["config_hash"] for run in manifest["runs"].values()}
+    assert hashes == set(networks["config_hash"].to_pylist()) == {r.hash for r in tiny.tiny()}
     assert manifest["seconds"]["training"] > 0
-    (example,) = undisturbed.glob("raw/dropout-*/weights/dropout-0.2-0.safetensors")
+    (example,) = undisturbed.glob("raw/paper-dropout-*/weights/dropout-0.2-0.safetensors")
     assert load_weights(example).widths == (64, 8, 6, 10)
     assert not list(undisturbed.rglob(".*"))
     assert not list(undisturbed.glob("raw/*.failed"))
@@ -170,7 +198,7 @@ def test_a_second_sweep_does_nothing_and_status_says_that_all_is_done(undisturbe
 def test_two_sweeps_at_once_with_two_workers_each_give_the_same_tables(undisturbed, tmp_path):
     both = [start(tmp_path, "--workers", "2") for _ in range(2)]
     assert [finish(process) for process in both] == [(0, ""), (0, "")]
-    assert tables(tmp_path) == tables(undisturbed)
+    assert contents(tmp_path) == contents(undisturbed)
     assert len(list((tmp_path / "raw").iterdir())) == 2
 
 
@@ -182,7 +210,7 @@ def test_after_the_driver_is_killed_or_interrupted_the_tables_are_the_same(undis
     for number, moment, code in [
         (signal.SIGKILL, at_work, -9),
         (signal.SIGINT, lambda _: kernels(driver), 130),  # noqa: B023
-        (signal.SIGTERM, lambda folder: list(folder.glob("raw/dropout-*")), 130),
+        (signal.SIGTERM, lambda folder: list(folder.glob("raw/paper-dropout-*")), 130),
     ]:
         driver = start(tmp_path, "--workers", "1")
         wait_for(lambda: moment(tmp_path))  # noqa: B023
@@ -190,13 +218,13 @@ def test_after_the_driver_is_killed_or_interrupted_the_tables_are_the_same(undis
         driver.send_signal(number)
         assert finish(driver)[0] == code
         wait_for(lambda: are_gone(below), 30)  # noqa: B023
-        assert not (tmp_path / "manifest.json").exists()
-    for left in (tmp_path / "raw").glob(".working-*"):
+        assert not (tmp_path / "paper" / "manifest.json").exists()
+    for left in (tmp_path / "raw").glob(".working/*"):
         old = time.time() - 2 * STALE_SECONDS
         for path in (left, *left.glob("pulse")):
             os.utime(path, (old, old))
     assert run(tmp_path, "--workers", "2") == (0, "")
-    assert tables(tmp_path) == tables(undisturbed)
+    assert contents(tmp_path) == contents(undisturbed)
     assert not list((tmp_path / "raw").glob(".*"))
 
 
@@ -234,23 +262,23 @@ def test_a_remote_scheduler_gives_the_same_tables_also_if_a_worker_and_a_kernel_
         orphan.parent().kill()  # its worker; the nanny starts another
         assert finish(driver) == (0, "")
         wait_for(lambda: are_gone([orphan]), 30)
-    assert tables(folder) == tables(undisturbed)
+    assert contents(folder) == contents(undisturbed)
 
 
 @pytest.mark.faults
 def test_damaged_raw_results_are_done_again(undisturbed, tmp_path):
     folder = tmp_path / "results"
     shutil.copytree(undisturbed, folder)
-    (table,) = folder.glob("raw/dropout-*/modules.parquet")
+    (table,) = folder.glob("raw/paper-dropout-*/modules.parquet")
     table.write_bytes(table.read_bytes()[:-100])
-    (weights,) = folder.glob("raw/untrained-*/weights/untrained-0-3.safetensors")
+    (weights,) = folder.glob("raw/paper-untrained-*/weights/untrained-0-3.safetensors")
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    (folder / "networks.parquet").write_bytes(b"")
+    (folder / "paper" / "networks.parquet").write_bytes(b"")
     assert run(folder, "--workers", "2") == (0, "")
-    assert tables(folder) == tables(undisturbed)
-    results.read("modules", table)
+    assert contents(folder) == contents(undisturbed)
+    tables.read(MODULES, table)
     assert weights.read_bytes() != bytes(content)
 
 
@@ -259,12 +287,14 @@ def test_a_setting_without_its_data_fails_by_name_and_the_others_are_done(undist
     env = os.environ | {"MODLIB_DATA": NO_DATA}
     code, said = run(tmp_path, "--workers", "2", preset="with_mnist", env=env)
     assert code == 1
-    assert said.startswith("l1-0.001 failed: DatasetUnavailable: /dev/null/none/MNIST/raw lacks")
+    assert said.startswith(
+        "l1-0.001-seed-0 failed: DatasetUnavailable: /dev/null/none/MNIST/raw lacks"
+    )
     code, said = run(tmp_path, command="status", preset="with_mnist")
-    assert "l1-0.001 (seeds 0 to 0): failed: DatasetUnavailable" in said
+    assert "l1-0.001-seed-0: failed: DatasetUnavailable" in said
     assert said.endswith("1 done, 0 running, 1 failed, 0 waiting\n")
-    assert not (tmp_path / "manifest.json").exists()
-    (notebook,) = tmp_path.glob("raw/*.failed/setting.ipynb")
+    assert not (tmp_path / "paper" / "manifest.json").exists()
+    (notebook,) = tmp_path.glob("raw/*.failed/90-setting.ipynb")
     assert "DatasetUnavailable" in notebook.read_text()
 
 
@@ -275,11 +305,11 @@ def test_a_full_disk_is_told_and_with_room_the_tables_are_the_same(undisturbed, 
 
     code, said = run(tmp_path, "--workers", "1", preexec_fn=little_room)
     assert code == 1
-    assert "dropout-0.2 failed: " in said
+    assert "dropout-0.2-seeds-0-to-1 failed: " in said
     assert "File too large" in said
-    assert not list(tmp_path.glob("raw/dropout-*/record.json"))
+    assert not list(tmp_path.glob("raw/paper-dropout-*/record.json"))
     assert run(tmp_path, "--workers", "2") == (0, "")
-    assert tables(tmp_path) == tables(undisturbed)
+    assert contents(tmp_path) == contents(undisturbed)
 
 
 @pytest.fixture
@@ -287,10 +317,11 @@ def change_notebook(tmp_path, monkeypatch):
     """Put a line of one's own below the parameters of the notebook."""
 
     def change(line: str) -> None:
-        notebook = nbformat.read(provenance.NOTEBOOK, as_version=4)
+        notebook = nbformat.read(EXPERIMENT.notebook_path, as_version=4)
         notebook.cells.insert(3, nbformat.v4.new_code_cell(line))
         nbformat.write(notebook, tmp_path / "changed.ipynb")
-        monkeypatch.setattr(provenance, "NOTEBOOK", tmp_path / "changed.ipynb")
+        changed = replace(EXPERIMENT, notebook=str(tmp_path / "changed"))
+        monkeypatch.setattr(paper, "EXPERIMENT", changed)
 
     return change
 
@@ -300,7 +331,7 @@ def change_notebook(tmp_path, monkeypatch):
     ("line", "cause"),
     [
         ("1 / 0", "ZeroDivisionError: division by zero"),
-        ("import sys; sys.exit(0)", "note.json"),
+        ("import sys; sys.exit(0)", "outcome.json"),
         ("import os; os.kill(os.getpid(), 9)", "DeadKernelError: Kernel died"),
         ("n_steps = -1", "ValueError: n_steps must be a whole number between 0 and"),
     ],
@@ -308,38 +339,63 @@ def change_notebook(tmp_path, monkeypatch):
 def test_a_cell_that_raises_leaves_or_dies_fails_its_setting(
     change_notebook, tmp_path, line, cause
 ):
-    setting = tiny.tiny()[1]
-    before = provenance.code_hash()
+    run = tiny.tiny()[1]
+    before = provenance.code_hash(paper.EXPERIMENT)
     change_notebook(line)
-    store = Store(tmp_path / "raw", provenance.code_hash())
+    store = open_store(paper.EXPERIMENT, tmp_path)
     assert store.code != before  # changed code is told apart
-    said = work.run_setting(setting, store)
+    said = execute(run, store)
     assert cause in said
-    assert store.failure(setting) == said
-    assert not store.is_there(setting)
-    assert not list(store.raw.glob(".*"))
+    assert store.failure(run) == said
+    assert not store.is_there(run)
+    assert not list(store.working.iterdir())
 
 
 def test_a_worker_with_other_code_refuses(tmp_path):
-    said = work.run_setting(tiny.tiny()[0], Store(tmp_path / "raw", "0" * 12))
+    said = execute(tiny.tiny()[0], Store(tmp_path / "raw", "0" * 12))
     assert said.startswith("this worker has other code")
 
 
 def test_results_that_another_sweep_has_put_in_place_are_left(tmp_path):
-    setting = SettingConfig("digits", seeds=(7,))
+    run = Run("paper", "one", {"seeds": [7]})
     store = Store(tmp_path, "0" * 12)
     contents = []
     for text in ("first", "second"):
-        with store.working_folder(setting) as folder:
+        with store.working_folder(run) as folder:
             (folder / "table").write_text(text)
-            store.publish(setting, folder, {})
-        contents.append((store.folder(setting) / "table").read_text())
+            store.publish(run, folder, {})
+        contents.append((store.folder(run) / "table").read_text())
     assert contents == ["first", "first"]
-    (store.folder(setting) / "table").write_text("damaged")
-    assert not store.is_done(setting)
-    with store.working_folder(setting) as folder:
+    (store.folder(run) / "table").write_text("damaged")
+    assert not store.is_done(run)
+    with store.working_folder(run) as folder:
         (folder / "table").write_text("third")
-        store.publish(setting, folder, {})
-    assert store.is_done(setting)
-    assert (store.folder(setting) / "table").read_text() == "third"
-    assert [path.name for path in tmp_path.iterdir()] == [store.name(setting)]
+        store.publish(run, folder, {})
+    assert store.is_done(run)
+    assert (store.folder(run) / "table").read_text() == "third"
+    store.clean()
+    assert [path.name for path in tmp_path.iterdir()] == [store.name(run)]
+
+
+def test_failures_are_kept_apart_for_runs_of_one_setting(tmp_path):
+    """The four runs of untrained networks have one setting's name, and a failure each."""
+    runs = [run for run in full_grid() if run.name.startswith("untrained")]
+    store = Store(tmp_path, "0" * 12)
+    for run in runs[:2]:
+        with store.working_folder(run) as folder:
+            store.tell_failure(run, folder, f"cause of {run.name}")
+    told = [store.failure(run) for run in runs]
+    assert told == [f"cause of {runs[0].name}", f"cause of {runs[1].name}", None, None]
+
+
+def test_progress_is_of_runs_at_work_and_takes_one_look_however_many_there_are(
+    tmp_path, monkeypatch
+):
+    store, runs = Store(tmp_path, "0" * 12), [Run("paper", f"n-{n}", {"n": n}) for n in range(50)]
+    looks = []
+    with store.working_folder(runs[3]) as one, store.working_folder(runs[7]):
+        (one / "progress").write_text("2")
+        listed = Path.iterdir
+        monkeypatch.setattr(Path, "iterdir", lambda p: looks.append(p) or listed(p))
+        assert store.progress() == {store.name(runs[3]): 2, store.name(runs[7]): 0}
+    assert looks == [store.working]

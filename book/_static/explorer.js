@@ -13,7 +13,6 @@
   const RADIOS = ["layer", "similarity", "convention", "search"];
   const TITLES = {
     similarity: { raw: "raw", normalized: "normalised" },
-    convention: { printed: "as printed", released: "as released" },
     search: { paper: "the paper’s", best: "best" },
   };
   const FIRST = { regularizer: "dropout", strength: "0.5" };
@@ -54,39 +53,39 @@
     return matrix;
   }
 
-  /* For each cluster, the mean weight of its units from each input. */
-  function meanWeights({ bytes, steps, inputs }, labels, nClusters) {
+  /* For each module, the mean weight of its units from each input. */
+  function meanWeights({ bytes, steps, inputs }, labels, nModules) {
     const packed = decode(bytes, Int8Array);
     const sizes = countSizes(labels);
-    const means = Array.from({ length: nClusters }, () => new Float64Array(inputs));
-    labels.forEach((cluster, unit) => {
-      if (cluster < 0) return;
-      const share = steps[unit] / sizes[cluster];
-      for (let k = 0; k < inputs; k++) means[cluster][k] += share * packed[unit * inputs + k];
+    const means = Array.from({ length: nModules }, () => new Float64Array(inputs));
+    labels.forEach((module, unit) => {
+      if (module < 0) return;
+      const share = steps[unit] / sizes[module];
+      for (let k = 0; k < inputs; k++) means[module][k] += share * packed[unit * inputs + k];
     });
     return means;
   }
 
   function countSizes(labels) {
     const sizes = [];
-    for (const cluster of labels) if (cluster >= 0) sizes[cluster] = (sizes[cluster] ?? 0) + 1;
+    for (const module of labels) if (module >= 0) sizes[module] = (sizes[module] ?? 0) + 1;
     return sizes;
   }
 
   /* Equation 10: the exponential of the entropy of the sizes. */
-  function effectiveClusters(sizes) {
+  function effectiveNumber(sizes) {
     const total = sizes.reduce((sum, size) => sum + size, 0);
     return total && Math.exp(-sizes.reduce((sum, size) => sum + size / total * Math.log(size / total), 0));
   }
 
-  /* Element-centric similarity of two assignments; unused units are one more cluster. */
+  /* Element-centric similarity of two assignments; unused units are one more module. */
   function agreement(a, b) {
     const count = (keys) => {
       const counts = new Map();
       for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
       return counts;
     };
-    const both = a.map((cluster, unit) => `${cluster}/${b[unit]}`);
+    const both = a.map((module, unit) => `${module}/${b[unit]}`);
     const [inA, inB, inBoth] = [count(a), count(b), count(both)];
     const shares = both.map((key, unit) => inBoth.get(key) / Math.max(inA.get(a[unit]), inB.get(b[unit])));
     return shares.reduce((sum, share) => sum + share, 0) / shares.length;
@@ -106,7 +105,7 @@
         .map((setting) => setting.strength);
       case "seed": return settingOf(index, choice).seeds.map(String);
       case "layer": return index.layers.map(String);
-      case "measure": return Object.keys(index.titles.measure);
+      case "measure": case "convention": return Object.keys(index.titles[field]);
       default: return Object.keys(TITLES[field]);
     }
   }
@@ -229,14 +228,14 @@
     const side = Math.sqrt(weights.inputs);
     const means = meanWeights(weights, labels, sizes.length);
     const largest = means.reduce((top, mean) => mean.reduce((a, b) => Math.max(a, Math.abs(b)), top), 0);
-    const images = means.map((mean, cluster) => {
+    const images = means.map((mean, module) => {
       const canvas = paint(colors, side, side, (pixel) => 0.5 + mean[pixel] / (largest || 1) / 2);
       const range = `from ${Math.min(...mean).toFixed(3)} to ${Math.max(...mean).toFixed(3)}`;
       return make("figure", {},
-        named(canvas, `Mean incoming weights of cluster ${cluster + 1}, ${range}`),
-        make("figcaption", {}, `${cluster + 1}: ${units(sizes[cluster])}`));
+        named(canvas, `Mean incoming weights of module ${module + 1}, ${range}`),
+        make("figcaption", {}, `${module + 1}: ${units(sizes[module])}`));
     });
-    return make("div", { class: "weights" }, make("p", {}, "Mean incoming weights by cluster"),
+    return make("div", { class: "weights" }, make("p", {}, "Mean incoming weights by module"),
       make("div", { class: "images" }, ...images),
       make("figure", {}, scaleBar(colors, (-largest).toFixed(3), largest.toFixed(3))));
   }
@@ -253,12 +252,12 @@
   function describe(view, chosen, index, choice) {
     const { sizes, q } = chosen;
     const strength = choice.regularizer === "untrained" ? "" : ` ${choice.strength}`;
-    const clusters = sizes.length === 1 ? `one cluster of ${units(sizes[0])}`
-      : `${sizes.length} clusters of ${listed(sizes)} units`;
+    const modules = sizes.length === 1 ? `one module of ${units(sizes[0])}`
+      : `${sizes.length} modules of ${listed(sizes)} units`;
     const unused = view.unused ? `, ${units(view.unused)} unused` : "";
     return `${titleOf(index, "regularizer", choice.regularizer)}${strength}, seed ${choice.seed}, `
       + `layer ${choice.layer}, ${titleOf(index, "measure", choice.measure)}, `
-      + `${TITLES.similarity[choice.similarity]}: ${clusters}${unused}; Q = ${number(q)}.`;
+      + `${TITLES.similarity[choice.similarity]}: ${modules}${unused}; Q = ${number(q)}.`;
   }
 
   function bound(view) {
@@ -273,7 +272,7 @@
       "Q, best search": view.q_best === undefined ? "not searched for" : number(view.q_best),
       "Bound on any Q": bound(view),
       "Sizes": chosen.sizes.join(", ") || "none",
-      "Effective number of clusters": effectiveClusters(chosen.sizes).toFixed(2),
+      "Effective number of modules": effectiveNumber(chosen.sizes).toFixed(2),
       "Unused units": String(view.unused),
       "Test accuracy": network.kept ? accuracy : `${accuracy}: too low for the analysis`,
     };
@@ -347,7 +346,7 @@
       }
       const { sequential, diverging } = this.colors ??= Object.fromEntries(Object.entries(
         this.index.colormaps).map(([kind, colors]) => [kind, decode(colors, Uint8Array)]));
-      const text = `Similarity of ${labels.length} by ${units(labels.length)}, sorted by cluster`;
+      const text = `Similarity of ${labels.length} by ${units(labels.length)}, sorted by module`;
       const matrix = drawMatrix(sequential, network.matrices[key], labels, sizes, text);
       if (choice.layer === "1" && Number.isInteger(Math.sqrt(network.weights.inputs))) {
         return [matrix, drawWeights(diverging, network.weights, labels, sizes)];

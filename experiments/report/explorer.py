@@ -85,7 +85,11 @@ def _index(tables: Results | None, examples: Examples | None) -> Data:
     return {
         "settings": [] if tables is None else list(_listed(tables.networks, examples)),
         "layers": [] if tables is None else sorted(map(int, tables.modules["layer"].unique())),
-        "titles": {"regularizer": REGULARIZER_TITLES, "measure": MEASURE_TITLES},
+        "titles": {
+            "regularizer": REGULARIZER_TITLES,
+            "measure": MEASURE_TITLES,
+            "convention": {name: f"as {name}" for name in CONVENTIONS},
+        },
         "colors": COLORS,
         "colormaps": {kind: _colors(name) for kind, name in COLORMAPS.items()},
     }

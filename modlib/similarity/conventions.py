@@ -29,13 +29,14 @@ def _geometric_mean(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.sqrt(one) * np.sqrt(other)
 
 
-CONVENTIONS = {
-    convention.name: convention
-    for convention in (
-        Convention("printed", absolute_inside=True, scale=_larger),
-        Convention("released", absolute_inside=False, scale=_geometric_mean),
-    )
-}
+def _by_name(*conventions: Convention) -> dict[str, Convention]:
+    return {convention.name: convention for convention in conventions}
+
+
+CONVENTIONS = _by_name(
+    Convention("printed", absolute_inside=True, scale=_larger),
+    Convention("released", absolute_inside=False, scale=_geometric_mean),
+)
 """``"printed"`` is that of the paper's equations, ``"released"`` that of the authors' code."""
 
 
@@ -65,7 +66,7 @@ def normalize(similarity: Any, convention: str | None = None, epsilon: float = 1
         unknown or not that of the similarity, or epsilon is not above zero.
     """
     own = similarity.convention if isinstance(similarity, Similarity) else None
-    chosen = convention or own or "printed"
+    chosen = (own or "printed") if convention is None else convention
     check_choice("convention", chosen, CONVENTIONS)
     if own not in (None, chosen):
         raise ValueError(

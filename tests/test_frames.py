@@ -1,4 +1,4 @@
-"""Tests of experiments.report.frames and experiments.report.examples: what is read is what the sweep has left."""
+"""Tests of the frames and the examples: what is read is what the sweep has left."""
 
 import numpy as np
 import pandas as pd
@@ -6,12 +6,13 @@ import pytest
 import torch
 from pandas.testing import assert_frame_equal
 
-from experiments.analysis import METHODS
 from experiments.data import load
-from experiments.engine import tables as results
+from experiments.engine import tables
+from experiments.paper import TABLES
 from experiments.report.examples import read_examples
-from experiments.report.frames import agreement_matrix, by_setting, comparable, kept, read_results
+from experiments.report.frames import by_setting, comparable, kept, mean_agreement, read_results
 from modlib.similarity.compute import pairwise_similarity
+from modlib.similarity.measures import METHODS
 
 
 def test_every_table_knows_the_networks_of_its_rows(small_results):
@@ -20,7 +21,7 @@ def test_every_table_knows_the_networks_of_its_rows(small_results):
     for name, n_rows in {"layers": 2, "modules": 2 * 2 * 8, "agreement": 2 * 2 * 28}.items():
         frame = getattr(read, name)
         assert len(frame) == 21 * n_rows
-        plain = results.read(name, small_results / f"{name}.parquet").to_pandas()
+        plain = tables.read(TABLES[name], small_results / f"{name}.parquet").to_pandas()
         assert_frame_equal(frame[plain.columns], plain)
         names = frame["regularizer"] + "-" + frame["strength"].map("{:g}".format)
         assert (names + "-" + frame["seed"].astype(str) == frame["network"]).all()
@@ -28,7 +29,9 @@ def test_every_table_knows_the_networks_of_its_rows(small_results):
 
 
 def test_a_folder_without_a_sweep_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"lacks manifest.json, networks.parquet.*sweep"):
+    with pytest.raises(
+        FileNotFoundError, match=r"lacks manifest.json, networks.parquet.*experiments run"
+    ):
         read_results(tmp_path)
 
 
@@ -54,7 +57,7 @@ def test_the_matrix_of_agreement_is_the_mean_of_the_table(small_results):
     read = read_results(small_results)
     inside = read.agreement[read.agreement["convention"] == "printed"]
     modules = read.modules[read.modules["convention"] == "printed"]
-    matrix = agreement_matrix(inside, modules)
+    matrix = mean_agreement(inside, modules)
     assert (matrix == matrix.T).all()
     a, b = METHODS[1], METHODS[6]
     rows = [
@@ -65,7 +68,7 @@ def test_the_matrix_of_agreement_is_the_mean_of_the_table(small_results):
     assert matrix[1, 6] == pytest.approx(sum(rows) / len(rows))
     again = modules[(modules["measure"] == a[0]) & (modules["normalized"] == a[1])]
     assert matrix[1, 1] == pytest.approx(again["retest"].mean())
-    assert np.isnan(np.diagonal(agreement_matrix(inside))).all()
+    assert np.isnan(np.diagonal(mean_agreement(inside))).all()
 
 
 def test_an_example_gives_the_similarities_that_were_stored_with_it(small_results):

@@ -1,4 +1,4 @@
-"""Tests of experiments.engine.tables: what the schemas refuse, by name, and what files survive."""
+"""Tests of the engine's tables, by those of the paper: what is refused, what files survive."""
 
 import re
 from math import inf, nan
@@ -8,20 +8,35 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from experiments.engine import tables as results
-from experiments.engine.tables import TABLES, check, concatenate, from_rows, read, write
+from experiments.engine import files
+from experiments.engine.tables import (
+    FLAG,
+    LABELS,
+    TEXT,
+    WHOLE,
+    Column,
+    check,
+    concatenate,
+    from_rows,
+    read,
+    write,
+)  # fmt: skip
+from experiments.paper import CERTIFICATES, NETWORKS
+from experiments.paper import TABLES as LEFT
+
+TABLES = {**LEFT, "certificates": CERTIFICATES}
 
 
-def value(column: results.Column, row: int):
+def value(column: Column, row: int):
     """A value that the column allows."""
-    if column.type == results.TEXT:
+    if column.type == TEXT:
         return column.choices[row % len(column.choices)] if column.choices else f"name {row}"
-    if column.type == results.FLAG:
+    if column.type == FLAG:
         return bool(row % 2)
-    if column.type == results.LABELS:
+    if column.type == LABELS:
         return [0, 1, -1]
     number = max(column.low, 0) + (row if column.high == inf else 0)
-    return int(number) if column.type == results.WHOLE else float(number)
+    return int(number) if column.type == WHOLE else float(number)
 
 
 def rows(name: str, n_rows: int = 3) -> list[dict]:
@@ -32,24 +47,25 @@ def rows(name: str, n_rows: int = 3) -> list[dict]:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_read_as_it_was_written_and_the_bytes_are_the_same_again(name, tmp_path):
-    table = from_rows(name, rows(name))
-    write(name, table, tmp_path / "one.parquet")
-    write(name, table, tmp_path / "other.parquet")
-    assert read(name, tmp_path / "one.parquet").equals(table)
+    table = from_rows(TABLES[name], rows(name))
+    write(TABLES[name], table, tmp_path / "one.parquet")
+    write(TABLES[name], table, tmp_path / "other.parquet")
+    assert read(TABLES[name], tmp_path / "one.parquet").equals(table)
     assert table.to_pylist() == rows(name)
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "other.parquet").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.parquet", "other.parquet"]
 
 
-def test_rows_have_the_columns_of_the_design():
-    # DESIGN, section 6, "Sweep", and the table of layers.
+def test_every_row_says_of_what_it_is_and_what_made_it():
     assert list(TABLES) == ["networks", "layers", "modules", "agreement", "certificates"]
-    assert list(TABLES["modules"].columns)[:14] == [
-        "network", "layer", "measure", "normalized", "convention", "q_spectral", "q_one_module",
-        "q", "q_best", "effective", "n_unused", "labels", "labels_best", "retest",
-    ]  # fmt: skip
-    for table in TABLES.values():
-        assert list(table.columns)[-3:] == ["config_hash", "code_hash", "version"]
+    for name, table in TABLES.items():
+        columns = list(table.columns)
+        assert table.name == name
+        assert columns[:4] == ["experiment", "dataset", "architecture", "network"]
+        assert columns[-3:] == ["config_hash", "code_hash", "version"]
+        assert set(table.key) <= set(table.own)
+        # Two data sets, or two architectures, cannot collide.
+        assert table.key[:3] == ("dataset", "architecture", "network")
 
 
 CASES = [
@@ -61,13 +77,13 @@ CASES = [
     ("networks", "kept", "yes", "column kept of table networks must be bool. Got 'yes'"),
     ("networks", "seed", None, "column seed of table networks must have a value in every row"),
     ("modules", "layer", 0, "column layer of table modules must be between 1 and inf"),
-    ("modules", "labels", [0, -2], "column labels of table modules must be between -1 and 127"),
-    ("modules", "labels", [0, 128], "column labels of table modules must be list<item: int8>: "),
+    ("modules", "labels", [0, -2], "column labels of table modules must be between -1 and 32767"),
+    ("modules", "labels", [0, 32768], "column labels of table modules must be list<item: int16>: "),
     (
         "modules",
         "labels",
         [0, None],
-        "column labels of table modules must be list<item: int8>. Got [0, None]",
+        "column labels of table modules must be list<item: int16>. Got [0, None]",
     ),
     ("modules", "retest", None, "column retest of table modules must have a value in every row"),
     ("agreement", "element", 1.01, "column element of table agreement must be between 0 and 1"),
@@ -82,7 +98,7 @@ def test_a_value_that_breaks_the_schema_is_refused_by_name(name, column, bad, me
     wrong = rows(name)
     wrong[1][column] = bad
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
-        from_rows(name, wrong)
+        from_rows(TABLES[name], wrong)
 
 
 @pytest.mark.parametrize(
@@ -98,30 +114,30 @@ def test_a_value_that_breaks_the_schema_is_refused_by_name(name, column, bad, me
 def test_what_may_be_missing_or_unbounded_is_allowed(name, column, good):
     right = rows(name)
     right[1][column] = good
-    assert from_rows(name, right)[column].to_pylist()[1] == good
+    assert from_rows(TABLES[name], right)[column].to_pylist()[1] == good
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_unknown_and_missing_columns_are_refused_by_name(name):
     with pytest.raises(ValueError, match=f"table {name} has unknown column colour"):
-        from_rows(name, [row | {"colour": 1} for row in rows(name)])
+        from_rows(TABLES[name], [row | {"colour": 1} for row in rows(name)])
     lacking = [{k: v for k, v in row.items() if k != "network"} for row in rows(name)]
     with pytest.raises(ValueError, match=f"table {name} lacks column network"):
-        from_rows(name, lacking)
-    table = from_rows(name, rows(name))
+        from_rows(TABLES[name], lacking)
+    table = from_rows(TABLES[name], rows(name))
     with pytest.raises(ValueError, match=f"table {name} lacks column network"):
-        check(name, table.drop_columns(["network"]))
+        check(TABLES[name], table.drop_columns(["network"]))
     with pytest.raises(ValueError, match=f"table {name} repeats column network"):
-        check(name, table.append_column("network", table["network"]))
+        check(TABLES[name], table.append_column("network", table["network"]))
 
 
 def test_a_column_of_another_type_is_refused_by_name():
-    table = from_rows("networks", rows("networks"))
+    table = from_rows(NETWORKS, rows("networks"))
     place = table.column_names.index("seed")
     other = table.set_column(place, "seed", table["seed"].cast(pa.int32()))
     message = "column seed of table networks must be int64. Got int32"
     with pytest.raises(ValueError, match=message):
-        check("networks", other)
+        check(NETWORKS, other)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -129,43 +145,38 @@ def test_two_rows_with_one_key_are_refused_by_their_key(name):
     twice = rows(name)
     twice[2] |= {column: twice[0][column] for column in TABLES[name].key}
     with pytest.raises(ValueError, match=f"table {name} must have one row for each key.*'name 0'"):
-        from_rows(name, twice)
+        from_rows(TABLES[name], twice)
 
 
 def test_concatenation_keeps_the_order_and_refuses_a_network_twice():
-    first, second = (from_rows("networks", [row]) for row in rows("networks", 2))
-    joined = concatenate("networks", [second, first])
+    first, second = (from_rows(NETWORKS, [row]) for row in rows("networks", 2))
+    joined = concatenate(NETWORKS, [second, first])
     assert joined["network"].to_pylist() == ["name 1", "name 0"]
-    with pytest.raises(ValueError, match="Got two for network 'name 0'"):
-        concatenate("networks", [first, second, first])
+    with pytest.raises(ValueError, match=r"Got two for dataset 'mnist'.* network 'name 0'"):
+        concatenate(NETWORKS, [first, second, first])
     with pytest.raises(ValueError, match="one or more networks tables"):
-        concatenate("networks", [])
-
-
-def test_an_unknown_table_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="name must be one of 'networks', 'layers', 'modules'"):
-        from_rows("models", [])
+        concatenate(NETWORKS, [])
 
 
 def test_a_damaged_or_foreign_file_is_refused_by_name(tmp_path):
     path = tmp_path / "networks.parquet"
-    write("networks", from_rows("networks", rows("networks")), path)
+    write(NETWORKS, from_rows(NETWORKS, rows("networks")), path)
     content = path.read_bytes()
     for damaged in (content[: len(content) // 2], b"", b"PAR1" + bytes(100) + b"PAR1"):
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match=r"networks\.parquet must be a Parquet file"):
-            read("networks", path)
+            read(NETWORKS, path)
     parquet.write_table(pa.table({"a": np.arange(3)}), path)
     with pytest.raises(ValueError, match=r"networks\.parquet: table networks has unknown column a"):
-        read("networks", path)
+        read(NETWORKS, path)
     with pytest.raises(FileNotFoundError):
-        read("networks", tmp_path / "none.parquet")
+        read(NETWORKS, tmp_path / "none.parquet")
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "networks.parquet"
     path.write_text("old")
-    with pytest.raises(TypeError), results.beside(path) as temporary:  # noqa: PT012, half is written
+    with pytest.raises(TypeError), files.beside(path) as temporary:  # noqa: PT012, half is written
         temporary.write_text("half")
         temporary.write_text(None)
     assert path.read_text() == "old"
