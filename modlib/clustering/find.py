@@ -11,7 +11,6 @@ from modlib.clustering.moves import ROUNDING
 from modlib.clustering.spectral import spectral_labels
 from modlib.clustering.tabu import best_modules
 from modlib.modularity import Objective, to_adjacency
-from modlib.similarity.matrix import Similarity
 from modlib.validation import check_choice
 
 
@@ -54,7 +53,7 @@ def find_modules(
     adjacency = to_adjacency(similarity)
     objective = Objective.of(adjacency, resolution)
     labels = SEARCHES[search](objective, n_steps, entropy, seed)
-    known = similarity.known if isinstance(similarity, Similarity) else {}
+    known = getattr(similarity, "known", {})  # of a Similarity: its units, layer, measure, ...
     return Modules(labels, objective.q(labels), adjacency=adjacency, **known)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from modlib.similarity.matrix import Similarity
 from modlib.validation import check_choice, check_similarity, is_number
 
 
@@ -65,7 +64,7 @@ def normalize(similarity: Any, convention: str | None = None, epsilon: float = 1
         If the similarity is not square, symmetric, finite and non-negative, the convention is
         unknown or not that of the similarity, or epsilon is not above zero.
     """
-    own = similarity.convention if isinstance(similarity, Similarity) else None
+    own = getattr(similarity, "convention", None)
     chosen = (own or "printed") if convention is None else convention
     check_choice("convention", chosen, CONVENTIONS)
     if own not in (None, chosen):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from modlib.extras import need
+from modlib.similarity.conventions import normalize
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +58,6 @@ class Similarity:
         ValueError
             As for :func:`modlib.similarity.conventions.normalize`.
         """
-        from modlib.similarity.conventions import normalize
-
         if self.is_normalized:
             return self
         return replace(self, values=normalize(self), is_normalized=True)
