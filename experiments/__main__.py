@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from experiments.engine.experiment import Experiment, Run
 
+DEVICES = ("cpu", "cuda")
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
@@ -72,8 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--preset", default="full", help=(
             "which of its grids: full, smoke, ... (default: full)"
         ))  # fmt: skip
-        command.add_argument("--device", help=(
-            "where networks are trained and measured, cpu or cuda (default: cpu)"
+        command.add_argument("--device", choices=DEVICES, help=(
+            "where networks are trained and measured (default: cpu)"
         ))  # fmt: skip
         command.add_argument("--results", type=Path, metavar="DIR", help=(
             "folder of results (default: results for the full grid, else _build/results-PRESET)"
