@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = ("modlib", "experiments")
 # The floors within the instrument, from the bottom up; what stands on one line is of one floor.
 ROOMS = [
-    ("extras", "validation"),
+    ("extras", "origin", "validation"),
     ("comparison", "modularity", "seeds"),
     ("clustering", "models"),
     ("layers", "optimality"),

@@ -8,6 +8,7 @@ import numpy as np
 
 from modlib.extras import need
 from modlib.modularity import effective_number
+from modlib.origin import Origin
 from modlib.validation import is_whole
 
 
@@ -22,37 +23,20 @@ class Trace:
 
 
 @dataclass(frozen=True, eq=False)
-class Modules:
+class Modules(Origin):
     """An assignment of units to modules and its modularity; NumPy takes it as its labels."""
 
     labels: np.ndarray
     """Int64 of shape ``[units]``: -1 for unused units, else 0, 1, ... by falling size."""
     q: float
     """Modularity of the assignment (equation 8)."""
-    units: tuple[Hashable, ...] = ()
-    """Names of the units, in the order of the labels; their numbers unless given."""
-    layer: Hashable = None
-    """The layer they are units of, if known."""
-    measure: str | None = None
-    """The measure of similarity that was clustered, if known."""
-    convention: str | None = None
-    """The convention of the similarity that was clustered, if known."""
-    is_normalized: bool | None = None
-    """Whether that similarity was normalised, if known."""
     adjacency: np.ndarray | None = field(default=None, repr=False)
     """Float64 of shape ``[units, units]``: the weights of :meth:`to_networkx`, if known."""
     trace: Trace | None = field(default=None, repr=False)
     """The path of the search, where it was asked for."""
 
-    def __post_init__(self) -> None:
-        if not self.units:
-            object.__setattr__(self, "units", tuple(range(len(self.labels))))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.labels, dtype=dtype, copy=copy)
-
-    def __len__(self) -> int:
-        return len(self.labels)
+    def _plain(self) -> np.ndarray:
+        return self.labels
 
     @property
     def n_modules(self) -> int:

@@ -119,7 +119,7 @@ def similarity_matrices(
         found = [_mean_over_samples(form, inputs, targets, layers, conventions) for form in forms]
     return {
         (layer, measure, convention): Similarity(
-            values, layer=layer, measure=measure, convention=convention
+            values, layer=layer, measure=measure, convention=convention, is_normalized=False
         )
         for matrices in found
         for (layer, measure, convention), values in matrices.items()
