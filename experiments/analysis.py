@@ -200,7 +200,8 @@ def both_conventions(network: TrainedNetwork, inputs: Tensor, targets: Tensor) -
     Returns
     -------
     dict
-        For each layer and convention, a matrix ``[units, units]`` for each of :data:`METHODS`.
+        For each layer and convention, a matrix ``[units, units]`` for each of
+        :data:`~modlib.similarity.measures.METHODS`.
     """
     raw = similarity_matrices(network.model, inputs, targets)
 

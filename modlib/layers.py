@@ -16,7 +16,8 @@ def n_hidden_layers(model: nn.Module) -> int:
     Raises
     ------
     ValueError
-        If it is neither an :class:`MLP` nor a :class:`torch.nn.Sequential`, or has none.
+        If it is neither an :class:`~modlib.models.MLP` nor a :class:`torch.nn.Sequential`, or has
+        none.
     """
     count = model.n_hidden if isinstance(model, MLP) else len(_starts(model)) - 1
     if count < 1:

@@ -1,4 +1,7 @@
-"""The build of the book is strict: each rule is broken once, in a copy, and must be noticed."""
+"""The build of the book is strict: each rule is broken once, in a copy, and must be noticed.
+
+And the reference leaves out nothing that there is.
+"""
 
 import os
 import re
@@ -8,6 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from sphinx.ext.napoleon import Config, NumpyDocstring
+
+import modlib
 
 ROOT = Path(__file__).parents[1]
 NO_DATA = "/dev/null/none"  # below a file: digits stand in, which is fast, and nothing is fetched
@@ -109,6 +115,75 @@ def test_a_change_of_the_library_has_its_chapters_executed_again(copy):
     assert "Executing notebook" in build(copy).stdout
 
 
+@pytest.fixture
+def extensions(monkeypatch):
+    """The extensions of the book can be imported."""
+    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
+
+
+COUNTS = [
+    "requirements.lock", "modlib/__init__.py", "modlib/similarity/sums.py", "experiments/paper.py",
+    "experiments/report/frames.py", "results/benchmarks.json", "results/paper/modules.parquet",
+]  # fmt: skip
+COUNTS_NOT = ["results/raw/paper-l2/modules.parquet", "tests/test_book.py", "modlib/py.typed"]
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """Files that a chapter may depend on, and some that it may not."""
+    monkeypatch.setenv("MODLIB_DATA", str(tmp_path / "data"))
+    for name in [*COUNTS, *COUNTS_NOT]:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("before")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_the_key_of_executed_chapters_changes_with_what_they_depend_on(extensions, checkout, name):
+    from execution_cache import digest
+
+    before = digest(checkout)
+    (checkout / name).write_text("after")
+    changed = digest(checkout)
+    (checkout / name).unlink()
+    assert len({before, changed, digest(checkout)}) == 3
+
+
+@pytest.mark.parametrize("name", COUNTS_NOT)
+def test_the_key_of_executed_chapters_stays_when_other_files_change(extensions, checkout, name):
+    from execution_cache import digest
+
+    before = digest(checkout)
+    (checkout / name).write_text("after")
+    assert digest(checkout) == before
+
+
+def test_the_key_of_executed_chapters_changes_when_the_data_arrive(extensions, checkout):
+    from execution_cache import digest
+
+    before = digest(checkout)
+    (checkout / "data" / "MNIST" / "raw").mkdir(parents=True)
+    (checkout / "data" / "MNIST" / "raw" / "images").touch()
+    assert digest(checkout) != before
+
+
+def as_napoleon_reads(lines: list[str]) -> str:
+    config = Config(napoleon_google_docstring=False)
+    return str(NumpyDocstring(lines, config, what="data", name="module.NAME"))
+
+
+def test_a_colon_in_the_docstring_of_an_attribute_makes_no_type_of_what_is_before_it(extensions):
+    from docstrings import keep_sentence
+
+    lines = ["Grids by name: one, and another."]
+    assert ":type: Grids by name" in as_napoleon_reads(lines)
+    keep_sentence(None, "data", "module.NAME", None, None, lines)
+    read = as_napoleon_reads(lines)
+    assert ":type:" not in read
+    assert "Grids by name: one, and another." in read
+
+
 def test_every_setting_reaches_sphinx(copy):
     """Jupyter Book passes over misspelt settings in silence."""
     subprocess.run(
@@ -131,3 +206,38 @@ def test_every_chapter_is_in_the_table_of_contents():
     contents = (ROOT / "_toc.yml").read_text()
     for page in [*ROOT.glob("notebooks/*.md"), *ROOT.glob("book/*.md")]:
         assert str(page.relative_to(ROOT).with_suffix("")) in contents
+
+
+# ----------------------------------------------------------------------------------- the reference
+
+REFERENCE = (ROOT / "book" / "api.md").read_text()
+FLOORS = {"modlib": "The instrument", "experiments": "The experiments"}
+UNLISTED = {
+    "experiments.migration",  # has done its work
+}
+
+
+def modules_of(floor: str) -> set[str]:
+    """Full names of the modules of a floor, but for packages and commands."""
+    paths = [path.relative_to(ROOT).with_suffix("") for path in ROOT.glob(f"{floor}/**/*.py")]
+    return {".".join(path.parts) for path in paths if path.stem not in ("__init__", "__main__")}
+
+
+def listed(part: str) -> list[str]:
+    """The modules of one part of the reference, in order."""
+    (text,) = re.findall(rf"^## {part}\n(.*?)(?=^## |\Z)", REFERENCE, re.MULTILINE | re.DOTALL)
+    return re.findall(r"^\.\. automodule:: (\S+)$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_every_module_has_its_place_in_the_reference_once_on_its_floor(floor):
+    found = listed(FLOORS[floor])
+    assert set(found) - {floor} == modules_of(floor) - UNLISTED
+    assert len(found) == len(set(found))
+
+
+def test_the_reference_begins_with_all_that_the_package_offers():
+    rows = re.findall(r"^\| \{\w+\}`ml\.(\w+) <([\w.]+)>` \| .+ \|$", REFERENCE, re.MULTILINE)
+    assert dict(rows) == {name: f"{home}.{name}" for name, home in modlib.HOMES.items()}
+    assert len(rows) == len(modlib.__all__)
+    assert REFERENCE.index("ml.MLP") < REFERENCE.index("automodule")

@@ -1,4 +1,4 @@
-"""Tests of experiments.report.bootstrap against Student's interval, which is exact for normal numbers."""
+"""Tests of the bootstrap against Student's interval, which is exact for normal numbers."""
 
 from math import sqrt
 

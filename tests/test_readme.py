@@ -1,20 +1,25 @@
-"""The README says nothing that the tables do not."""
+"""The README says nothing that the tables do not, and its example runs."""
 
 import re
 
 import numpy as np
+import oracles
 import pytest
+import torch
 from chapters import ROOT
 
 from experiments.report.claims import ledger
-from experiments.report.frames import agreement_matrix, by_setting, kept, read_results
+from experiments.report.frames import by_setting, kept, mean_agreement, read_results
+from modlib import HOMES, MLP
 
-TEXT = " ".join((ROOT / "README.md").read_text().split())
+PAGE = (ROOT / "README.md").read_text()
+TEXT = " ".join(PAGE.split())
+(EXAMPLE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
 def read():
-    return read_results(ROOT / "results")
+    return read_results(ROOT / "results" / "paper")
 
 
 def numbers(pattern: str) -> list[float]:
@@ -38,14 +43,16 @@ def test_modularity_is_what_it_says(read):
         convention: by_setting(frame, "q").set_index("regularizer")["mean"]
         for convention, frame in kept(read.modules).groupby("convention")
     }
-    inside, outside = q["printed"], q["released"]
+    printed, released = q["printed"], q["released"]
     assert numbers(r"the eight methods goes from ([\d.]+) to ([\d.]+),") == [
-        round(inside["dropout"].iloc[end], 3) for end in (0, -1)
+        round(printed["dropout"].iloc[end], 3) for end in (0, -1)
     ]
-    assert numbers(r"an L1 penalty takes the mean Q to ([\d.]+):") == [round(inside["l1"].max(), 3)]
-    assert inside["l1"].max() > inside["dropout"].max()
+    assert numbers(r"an L1 penalty takes the mean Q to ([\d.]+):") == [
+        round(printed["l1"].max(), 3)
+    ]
+    assert printed["l1"].max() > printed["dropout"].max()
     assert numbers(r"dropout leads with ([\d.]+) against ([\d.]+)\. ") == [
-        round(outside[regularizer].max(), 3) for regularizer in ("dropout", "l1")
+        round(released[regularizer].max(), 3) for regularizer in ("dropout", "l1")
     ]
 
 
@@ -63,7 +70,7 @@ def test_agreement_is_what_it_says(read):
     trained = kept(read.agreement).query("regularizer != 'untrained'")
     blocks, off = {}, ~np.eye(4, dtype=bool)
     for convention, frame in trained.groupby("convention"):
-        matrix = agreement_matrix(frame)
+        matrix = mean_agreement(frame)
         parts = matrix[:4, :4][off], matrix[4:, 4:][off], matrix[:4, 4:]
         blocks[convention] = [round(part.mean(), 2) for part in parts]
     number = r"([\d.]+\d)"
@@ -88,7 +95,7 @@ def test_the_search_is_what_it_says(read):
 
 
 def test_verdicts_are_those_of_the_ledger(read):
-    claims = ledger(ROOT / "results")
+    claims = ledger(ROOT / "results" / "paper")
     paper = claims[(claims["convention"] == "printed") & (claims["search"] == "paper")]
     counts = paper["verdict"].value_counts()
     assert numbers(r"numbers, (\d+) hold, (\d+) hold partly and (\d+) does not") == [
@@ -103,3 +110,54 @@ def test_verdicts_are_those_of_the_ledger(read):
 def test_its_headline_figure_is_there():
     (name,) = re.findall(r"!\[.+?\]\((.+?)\)", TEXT)
     assert (ROOT / name).stat().st_size > 10_000
+
+
+# --------------------------------------------------------------------- a network of one's own
+
+
+@pytest.fixture(scope="module", params=["MLP", "Sequential"])
+def example(request) -> dict:
+    """What the example defines, run on a small network of either kind."""
+    random = torch.Generator().manual_seed(0)
+    mlp = MLP((6, 12, 8, 3), seed=1)
+    first, second, last = mlp.linears
+    relu = torch.nn.ReLU()
+    names = {
+        "model": mlp if request.param == "MLP" else torch.nn.Sequential(
+            first, relu, second, relu, last
+        ),
+        "inputs": torch.rand(200, 6, generator=random),
+        "targets": torch.randint(3, (200,), generator=random),
+    }  # fmt: skip
+    exec(EXAMPLE, names)  # the page's own code
+    return names
+
+
+def test_its_example_measures_and_clusters(example):
+    similarity, modules = example["similarity"], example["modules"]
+    assert (similarity.measure, similarity.layer, similarity.convention) == (
+        "loss_hessian", 1, "printed"
+    )  # fmt: skip
+    assert similarity.shape == (12, 12)
+    values = np.asarray(similarity)
+    largest = np.maximum.outer(values.diagonal(), values.diagonal())
+    normalized = np.divide(values, largest, out=np.zeros_like(values), where=largest > 0)
+    np.fill_diagonal(normalized, 0)
+    adjacency = normalized / normalized.sum()
+    assert modules.q == pytest.approx(
+        oracles.double_sum_modularity(adjacency, modules.labels), abs=1e-12
+    )
+
+
+def test_what_its_example_says_of_labels_is_so(example):
+    similarity, modules = example["similarity"], example["modules"]
+    alone = (np.asarray(similarity) - np.diag(np.diag(similarity)) == 0).all(axis=1)
+    assert np.array_equal(modules.labels == -1, alone)
+    sizes = np.bincount(modules.labels[modules.labels >= 0])
+    assert modules.n_modules == len(sizes)
+    assert modules.members(0) == tuple(np.flatnonzero(modules.labels == sizes.argmax()))
+
+
+def test_every_name_that_it_takes_from_the_package_is_offered_there():
+    used = set(re.findall(r"\bml\.(\w+)", PAGE))
+    assert {"find_modules", "certify"} <= used <= set(HOMES)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from sphinx.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
@@ -72,7 +73,9 @@ def test_what_is_no_name_of_a_repository_is_refused(name, monkeypatch):
         options(name)
 
 
-def test_the_book_uses_the_extension():
-    text = (ROOT / "_config.yml").read_text()
-    assert "repository: book/_ext" in text
-    assert "- repository\n" in text
+def test_the_book_loads_every_extension_of_its_own():
+    sphinx = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]
+    names = {path.stem for path in (ROOT / "book" / "_ext").glob("*.py")}
+    assert "repository" in names
+    assert sphinx["local_extensions"] == dict.fromkeys(names, "book/_ext")
+    assert names <= set(sphinx["config"]["extensions"])

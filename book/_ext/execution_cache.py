@@ -1,7 +1,7 @@
 """Key the cache of executed chapters by all that they depend on.
 
-The cache by itself knows the cells of a chapter only: after a change in the library, the data or
-the environment it would go on showing old figures.
+The cache by itself knows the cells of a chapter only: after a change in the code that they call,
+the results, the data or the environment it would go on showing old figures.
 """
 
 import os
@@ -13,12 +13,14 @@ from pathlib import Path
 def files(root: Path) -> Iterator[Path]:
     """Everything beside its own cells that the output of a chapter may depend on."""
     yield root / "requirements.lock"
-    yield from sorted(root.glob("modlib/**/*.py"))
-    yield from sorted(path for path in root.glob("results/*") if path.is_file())
+    yield from sorted([*root.glob("modlib/**/*.py"), *root.glob("experiments/**/*.py")])
+    raw = root / "results" / "raw"  # what runs have left, from which the tables are joined
+    results = sorted(root.glob("results/**/*"))
+    yield from (path for path in results if path.is_file() and raw not in path.parents)
 
 
 def digest(root: Path) -> str:
-    """Return one key for the library, the environment, the results and the data at hand."""
+    """Return one key for the code, the environment, the results and the data at hand."""
     key = sha256()
     for path in files(root):
         if path.exists():

@@ -17,7 +17,8 @@ def write_data(app, exception):
     if exception is None and app.builder.format == "html" and PAGE in app.env.found_docs:
         from experiments.report.explorer import write_explorer
 
-        write_explorer(Path(app.srcdir) / "results" / "paper", Path(app.outdir) / "_static" / "explorer")
+        tables = Path(app.srcdir) / "results" / "paper"
+        write_explorer(tables, Path(app.outdir) / "_static" / "explorer")
 
 
 def setup(app):

@@ -120,8 +120,9 @@ class ClosedForm:
 def relu_layers(model: nn.Module) -> list[nn.Linear] | None:
     """Return the linear layers of a fully connected ReLU network, or None if it is not one.
 
-    A network is one if it is an :class:`MLP`, or a :class:`torch.nn.Sequential` of linear layers
-    with a ReLU between every two and nothing else but dropout, which is off when analysed.
+    A network is one if it is an :class:`~modlib.models.MLP`, or a :class:`torch.nn.Sequential` of
+    linear layers with a ReLU between every two and nothing else but dropout, which is off when
+    analysed.
     """
     if type(model) is MLP:
         return model.linears

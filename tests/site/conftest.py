@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[2]
 SITE = Path(os.environ.get("SITE") or ROOT / "_build" / "html").resolve()
-RESULTS = Path(os.environ.get("RESULTS") or ROOT / "results").resolve()
+RESULTS = Path(os.environ.get("RESULTS") or ROOT / "results" / "paper").resolve()
 BROWSER = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE = 120_000  # milliseconds, for a machine that has other work too

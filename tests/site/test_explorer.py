@@ -95,7 +95,7 @@ def test_any_choice_shows_the_numbers_of_its_row(explorer, tables):
         found = facts(explorer)
         assert found["Q, the paper\N{RIGHT SINGLE QUOTATION MARK}s search"] == shown(row.q)
         assert found["Sizes"] == (", ".join(map(str, sizes)) or "none")
-        assert found["Effective number of clusters"] == f"{row.effective:.2f}"
+        assert found["Effective number of modules"] == f"{row.effective:.2f}"
         assert found["Unused units"] == str(row.n_unused)
         assert f"Q = {shown(row.q)}." in summary(explorer)
         if row.q_best == row.q_best:  # NaN where no best was looked for
