@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks import (
     clustering,
     commands,
+    engine,
     machine,
     networks,
     optimality,
@@ -29,6 +30,7 @@ TABLES = {
     "certificates": optimality.of_trained_layers,
     "certificates_units": optimality.growth_with_units,
     "sweep_workers": workers.of_the_small_sweep,
+    "engine_runs": engine.growth_with_runs,
     "commands": commands.in_a_fresh_clone,
 }
 

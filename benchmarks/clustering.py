@@ -10,7 +10,10 @@ from oracles import literal_monte_carlo
 
 from benchmarks.networks import matrices, untrained_matrix
 from benchmarks.stopwatch import seconds, seconds_once
-from modlib.clustering.find import Modules, find_modules, monte_carlo_modules, spectral_modules
+from modlib.clustering.find import find_modules
+from modlib.clustering.modules import Modules
+from modlib.clustering.monte_carlo import monte_carlo_modules
+from modlib.clustering.spectral import spectral_modules
 from modlib.modularity import modularity, to_adjacency
 
 N_STEPS = 5000
@@ -37,7 +40,7 @@ def against_leiden(n_matrices: int = N_MATRICES) -> list[dict[str, object]]:
     names = np.random.default_rng(0).permutation(sorted(matrices()))[:n_matrices]
     ways = {
         "paper": find_modules,
-        "best": partial(find_modules, method="best"),
+        "best": partial(find_modules, search="best"),
         f"leidenalg, best of {N_LEIDEN}": best_of_leiden,
     }
     q, spent = {}, {}
@@ -99,6 +102,6 @@ def growth_with_units() -> list[dict[str, object]]:
         matrix = untrained_matrix(n_units)
         rows.append({"units": n_units, "paper": seconds(partial(find_modules, matrix), repeats=1)})
         if n_units <= 256:
-            best = partial(find_modules, matrix, method="best")
+            best = partial(find_modules, matrix, search="best")
             rows[-1]["best"] = seconds(best, repeats=1)
     return rows

@@ -2,11 +2,11 @@
 
 import platform
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 
 from benchmarks.stopwatch import seconds
+from experiments.engine.provenance import processor
 
 PACKAGES = ("torch", "numpy", "numba", "clusim", "leidenalg", "igraph")
 
@@ -14,19 +14,12 @@ PACKAGES = ("torch", "numpy", "numba", "clusim", "leidenalg", "igraph")
 def describe() -> dict[str, object]:
     """Return processor, threads, versions and the rate of a large float32 matrix product."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
         "gigaflops": gigaflops(),
     }
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def gigaflops(size: int = 2000) -> float:

@@ -9,7 +9,7 @@ from experiments.config import TrainingConfig
 from experiments.data import Dataset, load_or_digits
 from experiments.training.train import train
 from modlib.models import MLP
-from modlib.similarity.compute import normalize, similarity_matrices
+from modlib.similarity.compute import similarity_matrices
 
 EPOCHS = 15  # not the full recipe, but past the point where clusters change much
 
@@ -42,11 +42,10 @@ def matrices() -> dict[str, np.ndarray]:
     for regularizer, strength in settings:
         model = trained(regularizer, strength)
         raw = similarity_matrices(model, *samples(len(data().test_inputs)))
-        for (layer, measure, convention), matrix in raw.items():
+        for (layer, measure, convention), similarity in raw.items():
             name = f"{regularizer} {strength:g}, h{layer}, {measure}, {convention}"
-            found[name] = matrix
-            rule = "max" if convention == "printed" else "geometric"
-            found[f"{name}, normalised"] = normalize(matrix, rule)
+            found[name] = similarity.values
+            found[f"{name}, normalised"] = similarity.normalized().values
     return found
 
 
@@ -54,4 +53,4 @@ def untrained_matrix(n_units: int) -> np.ndarray:
     """A similarity matrix of a layer of any width, of an untrained network."""
     model = MLP((data().n_inputs, n_units, n_units, data().n_classes))
     wanted = {"layers": [2], "measures": ["covariance"], "conventions": ["released"]}
-    return similarity_matrices(model, *samples(1000), **wanted)[2, "covariance", "released"]
+    return similarity_matrices(model, *samples(1000), **wanted)[2, "covariance", "released"].values

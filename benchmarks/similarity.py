@@ -37,8 +37,8 @@ def against_autograd() -> list[dict[str, object]]:
     return [row | {"ratio": row["seconds"] / rows[0]["seconds"]} for row in rows]
 
 
-def _all(method: str, model: MLP, inputs: torch.Tensor, targets: torch.Tensor) -> None:
-    similarity_matrices(model, inputs, targets, conventions=["printed"], method=method)
+def _all(derivatives: str, model: MLP, inputs: torch.Tensor, targets: torch.Tensor) -> None:
+    similarity_matrices(model, inputs, targets, conventions=["printed"], derivatives=derivatives)
 
 
 @torch.no_grad()

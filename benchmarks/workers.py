@@ -18,6 +18,6 @@ def of_the_small_sweep() -> list[dict[str, object]]:
 
 def _sweep(n_workers: int) -> None:
     with TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "modlib", "sweep", "--preset", "smoke"]
+        command = [sys.executable, "-m", "experiments", "run", "--preset", "smoke"]
         options = ["--workers", str(n_workers), "--results", folder]
         subprocess.run([*command, *options], check=True, stderr=subprocess.DEVNULL)

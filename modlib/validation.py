@@ -156,6 +156,6 @@ def _check_entries(array: np.ndarray, name: str) -> None:
     if array.min() < 0:
         where = tuple(map(int, np.unravel_index(array.argmin(), array.shape)))
         raise ValueError(
-            f"{name} must not be negative. Got {array[where]:g} at {list(where)}: take convention "
+            f"{name} must not be negative. Got {array[where]:g} at {list(where)}: take absolute "
             "values, or clip, as your question demands."
         )

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from modlib.clustering.find import find_modules, monte_carlo_modules, spectral_modules
-from modlib.comparison import agreement_matrix, agreement
+from modlib.clustering.find import find_modules
+from modlib.clustering.monte_carlo import monte_carlo_modules
+from modlib.clustering.spectral import spectral_modules
+from modlib.comparison import agreement, agreement_matrix
 from modlib.models import MLP
 from modlib.modularity import effective_number, modularity, modularity_matrix, to_adjacency
 from modlib.optimality.certificate import certify
-from modlib.similarity.compute import normalize, pairwise_similarity
+from modlib.similarity.compute import pairwise_similarity
+from modlib.similarity.conventions import normalize
 
 SIMILARITY = np.array([[4.0, 2.0, 0.0], [2.0, 6.0, 1.0], [0.0, 1.0, 3.0]])
 ADJACENCY = SIMILARITY * (1 - np.eye(3))
@@ -23,7 +26,7 @@ MATRIX_FUNCTIONS = {
     "normalize": normalize,
     "to_adjacency": to_adjacency,
     "find_modules": lambda matrix: find_modules(matrix, n_steps=5).labels,
-    "find_modules, best": lambda matrix: find_modules(matrix, method="best").labels,
+    "find_modules, best": lambda matrix: find_modules(matrix, search="best").labels,
     "certify": lambda matrix: certify(matrix).labels,
 }
 ADJACENCY_FUNCTIONS = {
@@ -129,7 +132,7 @@ def test_zeros_have_defined_results(n):
     assert modularity(zeros, unused) == 0
     for modules in (
         find_modules(zeros),
-        find_modules(zeros, method="best"),
+        find_modules(zeros, search="best"),
         spectral_modules(zeros),
         monte_carlo_modules(zeros, unused),
     ):
@@ -243,12 +246,16 @@ OPTIONS = [
     ),
     *((lambda v: modularity(ADJACENCY, LABELS, v), "resolution", v) for v in [*NO_NUMBER, -1]),
     *((lambda v: normalize(SIMILARITY, epsilon=v), "epsilon", v) for v in [*NO_NUMBER, 0, -1]),
-    *((lambda v: find_modules(SIMILARITY, method=v), "method", v) for v in NO_CHOICE),
-    *((lambda v: normalize(SIMILARITY, rule=v), "rule", v) for v in NO_CHOICE),
+    *((lambda v: find_modules(SIMILARITY, search=v), "search", v) for v in NO_CHOICE),
+    *(
+        (lambda v: normalize(SIMILARITY, convention=v), "convention", v)
+        for v in NO_CHOICE
+        if v is not None  # that is: as the similarity has it
+    ),
     *((lambda v: agreement(LABELS, LABELS, v), "measure", v) for v in NO_CHOICE),
     *((lambda v: sensitivities(measure=v), "measure", v) for v in NO_CHOICE),
     *((lambda v: sensitivities(convention=v), "convention", v) for v in NO_CHOICE),
-    *((lambda v: sensitivities(method=v), "method", v) for v in NO_CHOICE),
+    *((lambda v: sensitivities(derivatives=v), "derivatives", v) for v in NO_CHOICE),
     *((lambda v: sensitivities(layer=v), "layer", v) for v in [*NO_WHOLE, 0, 2]),
 ]
 

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from time import sleep
 
 import numpy as np
 import pytest
@@ -16,7 +15,18 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as program  # noqa: E402
-from benchmarks import clustering, commands, networks, similarity, stopwatch, training  # noqa: E402
+from benchmarks import (  # noqa: E402
+    clustering,
+    commands,
+    machine,
+    networks,
+    optimality,
+    similarity,
+    stopwatch,
+    training,
+    workers,
+)
+from experiments import __main__ as experiments_command  # noqa: E402
 from experiments.config import TrainingConfig  # noqa: E402
 from modlib.models import MLP  # noqa: E402
 from modlib.similarity.compute import similarity_matrices  # noqa: E402
@@ -26,17 +36,34 @@ def allocate(n_mebibytes: int):
     return partial(np.ones, n_mebibytes * 2**17)  # float64: 8 bytes each
 
 
-def test_the_stopwatch_shows_the_least_disturbed_of_its_repeats():
-    naps = iter([0.2, 0.05, 0.01, 0.05])  # the first is to warm up
-    assert 0.01 <= stopwatch.seconds(lambda: sleep(next(naps)), repeats=3) < 0.05
+class Clock:
+    """A clock that goes when told to, and by ``step`` whenever it is looked at."""
+
+    def __init__(self, step: float = 0.0) -> None:
+        self.now, self.step = 0.0, step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+    def nap(self, seconds: float) -> None:
+        self.now += seconds
 
 
-def test_the_stopwatch_notes_the_time_of_a_block():
-    seconds = {"before": 1.0}
+def test_the_stopwatch_shows_the_least_disturbed_of_its_repeats(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(stopwatch, "perf_counter", clock)
+    naps = iter([1.0, 6.0, 2.0, 4.0])  # the first is to warm up
+    assert stopwatch.seconds(lambda: clock.nap(next(naps)), repeats=3) == 2
+    assert next(naps, None) is None
+
+
+def test_the_stopwatch_notes_the_time_of_a_block(monkeypatch):
+    clock, seconds = Clock(), {"before": 1.0}
+    monkeypatch.setattr(stopwatch, "perf_counter", clock)
     with stopwatch.into(seconds, "nap"):
-        sleep(0.02)
-    assert 0.02 <= seconds["nap"] < 1
-    assert seconds["before"] == 1.0
+        clock.nap(2.0)
+    assert seconds == {"before": 1.0, "nap": 2.0}
 
 
 def test_commands_run_one_after_the_other_in_a_clone(monkeypatch, tmp_path):
@@ -47,9 +74,9 @@ def test_commands_run_one_after_the_other_in_a_clone(monkeypatch, tmp_path):
     subprocess.run(["git", "-C", tmp_path, *identity, "commit", "-qm", "one"], check=True)
     monkeypatch.setattr(commands, "ROOT", tmp_path)
     monkeypatch.setattr(commands, "COMMANDS", ("make venv", "make book"))
+    monkeypatch.setattr(stopwatch, "perf_counter", Clock(step=3.0))
     rows = commands.in_a_fresh_clone()
-    assert [row["command"] for row in rows] == ["make venv", "make book"]
-    assert all(0 < row["seconds"] < 60 for row in rows)
+    assert rows == [{"command": command, "seconds": 3.0} for command in ("make venv", "make book")]
     assert not (tmp_path / "made").exists()
     monkeypatch.setattr(commands, "COMMANDS", ("make book",))  # a clone of its own: nothing made
     with pytest.raises(RuntimeError, match=r"make book failed:\n.*test -f made"):
@@ -118,11 +145,21 @@ def test_products_of_an_epoch_by_hand():
 
 @pytest.mark.usefixtures("digits")
 def test_all_ways_to_train_are_timed_for_each_dropout(monkeypatch):
+    # Every look at the clock is a second after the last, so that whatever is timed takes a second:
+    # an epoch of the stack of two networks, one of tensors, and a batch of the seven of an epoch.
+    clock = Clock(step=1.0)
+    monkeypatch.setattr(stopwatch, "perf_counter", clock)
+    monkeypatch.setattr(training, "perf_counter", clock)
     monkeypatch.setattr(training, "N_NETWORKS", 2)
+    monkeypatch.setattr(training, "gigaflops", lambda: 8.0)
     rows = training.against_plain_loops()
     assert [row["dropout"] for row in rows] == [0, 0, 0, 0.5, 0.5, 0.5]
-    assert [row["ratio"] for row in rows[::3]] == [1, 1]
-    assert all(0 < row["share"] < 1 for row in rows)
+    assert [row["seconds"] for row in rows] == [0.5, 1, 7] * 2
+    assert [row["ratio"] for row in rows] == [1, 2, 14] * 2
+    work = training.epoch_gigaflop((64, 64, 64, 10), 1298)  # nine tenths of 1,442 images
+    for row in rows:
+        assert row["gigaflops"] == pytest.approx(work / row["seconds"])
+        assert row["share"] == pytest.approx(row["gigaflops"] / 8)
 
 
 @pytest.mark.usefixtures("digits")
@@ -156,9 +193,92 @@ def test_one_thread_for_a_while():
     assert torch.get_num_threads() == before
 
 
+def test_the_rate_of_products_is_counted_by_hand(monkeypatch):
+    # A product of two matrices of 100 x 100 takes 2 * 100**3 operations, here in half a second.
+    monkeypatch.setattr(stopwatch, "perf_counter", Clock(step=0.5))
+    assert machine.gigaflops(100) == pytest.approx(2 * 100**3 / 0.5 / 1e9)
+
+
+def test_the_sweep_is_the_smoke_preset_in_a_folder_of_its_own(monkeypatch):
+    ran = []
+    monkeypatch.setattr(workers.subprocess, "run", lambda command, **_: ran.append(command))
+    monkeypatch.setattr(stopwatch, "perf_counter", Clock(step=2.0))
+    assert workers.of_the_small_sweep() == [
+        {"workers": 1, "seconds": 2.0}, {"workers": 2, "seconds": 2.0}
+    ]  # fmt: skip
+    for n_workers, (python, dash_m, package, *arguments) in zip((1, 2), ran, strict=True):
+        assert (python, dash_m, package) == (sys.executable, "-m", "experiments")
+        options = experiments_command._parser().parse_args(arguments)
+        assert options.command is experiments_command._run
+        assert (options.preset, options.workers) == ("smoke", n_workers)
+        assert ROOT not in options.results.parents
+
+
+BLOCKS = np.kron(np.eye(2), np.ones((4, 4)))  # two cliques, apart: Q is 1/2
+
+
+@pytest.fixture
+def two_matrices(monkeypatch):
+    """Two matrices of which everything is known, instead of those of trained networks."""
+    found = {name: BLOCKS * scale for name, scale in (("one", 1.0), ("two", 3.0))}
+    monkeypatch.setattr(clustering, "matrices", lambda: found)
+    monkeypatch.setattr(optimality, "matrices", lambda: found)
+
+
+@pytest.mark.usefixtures("two_matrices")
+def test_all_searches_find_the_cliques_and_none_is_below_the_best(monkeypatch):
+    monkeypatch.setattr(clustering, "perf_counter", Clock(step=4.0))
+    rows = clustering.against_leiden(2)
+    assert [row["way"] for row in rows] == ["paper", "best", "leidenalg, best of 30"]
+    for row in rows:
+        assert (row["matrices"], row["seconds"]) == (2, 4 / 2)
+        assert (row["below_best"], row["above_best"]) == (0, 0)
+        assert row["largest_deficit"] == pytest.approx(0, abs=1e-14)
+
+
+@pytest.mark.usefixtures("two_matrices")
+def test_certificates_of_the_cliques_are_proofs():
+    rows = optimality.of_trained_layers(2)
+    assert sorted(row["matrix"] for row in rows) == ["one", "two"]
+    for row in rows:
+        assert row["optimal"]
+        assert row["lower"] == pytest.approx(1 / 2)
+        assert row["gap"] == pytest.approx(0, abs=1e-8)
+
+
+@pytest.mark.usefixtures("two_matrices")
+def test_the_literal_algorithm_is_scaled_to_as_many_steps(monkeypatch):
+    monkeypatch.setattr(stopwatch, "perf_counter", Clock(step=1.0))
+    fast, slow = clustering.against_the_literal_algorithm()
+    assert (fast["seconds"], slow["seconds"]) == (1, 5000 / 200)
+    assert slow["ratio"] == 25
+
+
+@pytest.mark.usefixtures("digits")
+def test_matrices_are_raw_and_normalised_each_in_its_own_convention(monkeypatch):
+    monkeypatch.setattr(networks, "trained", lambda *_: MLP((64, 5, 4, 10)))
+    found = networks.matrices.__wrapped__()
+    assert len(found) == 5 * 2 * 4 * 2 * 2
+    for convention, scale in (
+        ("printed", np.maximum),
+        ("released", lambda a, b: np.sqrt(a * b)),
+    ):
+        raw = found[f"l2 0.001, h2, loss_hessian, {convention}"]
+        selves = np.diagonal(raw)
+        expected = raw / scale(selves[:, None], selves[None])
+        normalized = found[f"l2 0.001, h2, loss_hessian, {convention}, normalised"]
+        np.testing.assert_allclose(normalized, expected, rtol=1e-12)
+
+
+@pytest.mark.usefixtures("digits")
+def test_growth_is_measured_on_plain_matrices_of_any_width():
+    matrix = networks.untrained_matrix(6)
+    assert type(matrix) is np.ndarray
+    assert matrix.shape == (6, 6)
+
+
 def test_leiden_finds_what_is_plain_to_see():
-    cliques = np.kron(np.eye(2), np.ones((4, 4)))  # two cliques, apart: Q is 1/2
-    found = clustering.best_of_leiden(cliques)
+    found = clustering.best_of_leiden(BLOCKS)
     assert found.q == pytest.approx(1 / 2)
     assert len(set(found.labels[:4])) == len(set(found.labels[4:])) == 1
 

@@ -11,9 +11,9 @@ def notebook(tmp_path_factory, small_results):
     return run("03-similarity", tmp_path_factory.mktemp("03"), results=str(small_results), **OTHER)
 
 
-def test_every_figure_is_drawn_and_names_its_run(notebook):
+def test_every_figure_is_drawn_and_the_page_names_its_run(notebook):
     assert n_figures(notebook) == 4
-    assert texts(notebook).count("networks of the sweep") == 3
+    assert texts(notebook).count("networks of the sweep") == 1
     assert "Random images" not in texts(notebook)  # the digits come with scikit-learn
 
 

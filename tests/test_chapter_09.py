@@ -6,43 +6,51 @@ import papermill
 import pytest
 from chapters import glued, n_figures, run, texts
 
-from experiments.analysis import METHODS
-from experiments.engine import tables as results
+from experiments.engine import tables
+from experiments.paper import CERTIFICATES, MODULES
 from experiments.report.examples import read_examples
 from experiments.report.frames import read_results
 from modlib.optimality.certificate import certify
+from modlib.similarity.measures import METHODS
 
 CHAPTER = "09-optimality"
 NETWORKS = ("dropout-0.1-0", "l2-0.001-0")
-MADE_BY = {"config_hash": "none", "code_hash": "none", "version": "none"}
+MADE_BY = {
+    "experiment": "paper", "config_hash": "none", "code_hash": "none", "version": "none"
+}  # fmt: skip
 
 
 def certificates(folder):
     examples = read_examples(folder)
+    place = read_results(folder).networks[["dataset", "architecture"]].iloc[0].to_dict()
     for network in NETWORKS:
         for layer in (1, 2):
             for measure, normalized in METHODS:
                 matrix = examples.similarity(network, layer, measure, normalized=normalized)
                 found = certify(matrix, time_limit=20)
-                yield MADE_BY | {
-                    "network": network,
-                    "layer": layer,
-                    "measure": measure,
-                    "normalized": normalized,
-                    "lower": found.lower,
-                    "upper": found.upper,
-                    "optimal": bool(found.optimal),
-                    "seconds": found.seconds,
-                    "labels": found.labels.tolist(),
-                }
+                yield (
+                    MADE_BY
+                    | place
+                    | {
+                        "network": network,
+                        "layer": layer,
+                        "measure": measure,
+                        "normalized": normalized,
+                        "lower": found.lower,
+                        "upper": found.upper,
+                        "optimal": bool(found.optimal),
+                        "seconds": found.seconds,
+                        "labels": found.labels.tolist(),
+                    }
+                )
 
 
 @pytest.fixture(scope="module")
 def certified(small_results, tmp_path_factory):
     folder = tmp_path_factory.mktemp("certified") / "results"
-    shutil.copytree(small_results, folder, ignore=shutil.ignore_patterns("raw"))
-    table = results.from_rows("certificates", list(certificates(folder)))
-    results.write("certificates", table, folder / "certificates.parquet")
+    shutil.copytree(small_results, folder)
+    table = tables.from_rows(CERTIFICATES, list(certificates(folder)))
+    tables.write(CERTIFICATES, table, folder / "certificates.parquet")
     return folder
 
 
@@ -65,6 +73,7 @@ def test_certificates_are_counted_and_compared(page, certified):
         reached = proven["upper"] - proven[column] < 1e-6
         assert numbers[f"{search}-is-optimal"] == pytest.approx(100 * reached.mean())
     assert n_figures(page) == 4
+    assert texts(page).count("networks of the sweep") == 1
     assert "Nothing is proven here" not in texts(page)
 
 
@@ -90,9 +99,9 @@ def test_page_without_certificates_says_so(small_results, tmp_path, convention):
 
 def test_results_without_best_assignments_are_refused(small_results, tmp_path):
     folder = tmp_path / "results"
-    shutil.copytree(small_results, folder, ignore=shutil.ignore_patterns("raw"))
-    table = results.read("modules", folder / "modules.parquet")
+    shutil.copytree(small_results, folder)
+    table = tables.read(MODULES, folder / "modules.parquet")
     rows = [row | {"q_best": None, "labels_best": None} for row in table.to_pylist()]
-    results.write("modules", results.from_rows("modules", rows), folder / "modules.parquet")
+    tables.write(MODULES, tables.from_rows(MODULES, rows), folder / "modules.parquet")
     with pytest.raises(papermill.PapermillExecutionError, match="must hold the best assignments"):
         run(CHAPTER, tmp_path, results=str(folder))

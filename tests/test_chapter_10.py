@@ -28,6 +28,7 @@ def test_numbers_are_those_of_each_convention(small_results, tmp_path):
     assert 0 < numbers["n-differ"] <= numbers["n-tested"] <= 16
     assert 0 < numbers["across-covariance"] < 1
     assert n_figures(notebook) == 4
+    assert texts(notebook).count("networks of the sweep") == 1
 
 
 def test_other_convention_first_with_the_best_assignments(small_results, tmp_path):

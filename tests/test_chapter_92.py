@@ -1,12 +1,15 @@
 """The page on reproducing quotes the manifest it is given, and notices files that do not fit it."""
 
 import json
+import re
 
 import papermill
 import pytest
-from chapters import glued, n_figures, run, texts
+from chapters import ROOT, glued, n_figures, run, texts
 
-from experiments.engine.provenance import file_hash
+from experiments.__main__ import default_results
+from experiments.engine.files import file_hash
+from experiments.paper import EXPERIMENT
 
 
 @pytest.fixture
@@ -16,14 +19,15 @@ def results(tmp_path):
     folder.mkdir()
     (folder / "networks.parquet").write_text("a table")
     stages = {"data": 2.0, "training": 7200.0}
-    setting = {"setting": {"seeds": [0, 1, 2]}, "seconds": {"wall": 9000.0}}
+    run_of_three = {"n_parts": 3, "seconds": {"wall": 9000.0}}
     manifest = {
         "machines": [{"processor": "An abacus", "cores": 2, "system": "Any"}],
         "versions": [{"torch": "9.9"}],
         "seconds": stages,
         "cpu_seconds": {"data": 0.0, "training": 1800.0},
         "files": {"networks.parquet": file_hash(folder / "networks.parquet")},
-        "settings": {"one": setting},
+        "runs": {"one": run_of_three},
+        "code_hash": ["0123456789ab"],
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
@@ -57,6 +61,25 @@ def test_times_and_checksums_come_from_the_manifest_and_the_benchmarks(
         assert told in texts(notebook)
     assert "`make test` was not measured" in texts(notebook)
     assert n_figures(notebook) == 1
+
+
+def test_page_says_that_tables_were_renamed_if_they_were(results, benchmarks, tmp_path):
+    said = "computed by the first edition's code, `0123456789ab`"
+    parameters = {"results": str(results), "benchmarks": str(benchmarks)}
+    assert said not in texts(run("92-reproduce", tmp_path, **parameters))
+    path = results / "manifest.json"
+    renamed = json.loads(path.read_text()) | {"renamed_by": {}}
+    path.write_text(json.dumps(renamed))
+    assert said in texts(run("92-reproduce", tmp_path, **parameters))
+
+
+def test_names_and_folders_of_the_page_are_those_of_the_commands():
+    text = (ROOT / "notebooks" / "92-reproduce.md").read_text()
+    names = [f"{each.experiment}-{each.name}" for each in EXPERIMENT.runs("full")]
+    assert re.search(r"`(paper-dropout[^`]+)`", text)[1] in names
+    (preset,) = re.findall(r"-m experiments run --preset (\w+)", text)
+    folder = default_results(preset).relative_to(ROOT) / EXPERIMENT.name
+    assert f"`{folder}`" in text
 
 
 def test_a_file_that_is_not_what_the_manifest_says_is_noticed(results, benchmarks, tmp_path):

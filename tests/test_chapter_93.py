@@ -1,13 +1,18 @@
 """Chapter 93: costs are those of the record, estimates follow, commands exist."""
 
+import ast
 import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from chapters import ROOT, glued, n_figures, run, texts
+
+from experiments.paper import run_of, table_1
 
 CHAPTER = "93-scaling"
 TEXT = (ROOT / "notebooks" / f"{CHAPTER}.md").read_text()
@@ -22,8 +27,8 @@ def report():
 def test_bill_is_the_sum_of_the_record(small_results, tmp_path):
     manifest = json.loads((small_results / "manifest.json").read_text())
     rest = sum(
-        2 * run["seconds"]["wall"] - sum(run["seconds"].values())  # "wall" is one of the values
-        for run in manifest["settings"].values()
+        2 * each["seconds"]["wall"] - sum(each["seconds"].values())  # "wall" is one of the values
+        for each in manifest["runs"].values()
     )
     notebook = run(
         CHAPTER, tmp_path, results=str(small_results), benchmarks=str(BENCHMARKS), times=[1, 7],
@@ -42,6 +47,7 @@ def test_bill_is_the_sum_of_the_record(small_results, tmp_path):
 def test_growth_and_speed_up_come_from_the_benchmarks(small_results, tmp_path, report):
     tables = report["tables"]
     tables["similarity_inputs"] = [{"inputs": 100, "seconds": 1}, {"inputs": 400, "seconds": 9}]
+    tables["engine_runs"] = [{"runs": 10_000, "milliseconds": 2.5}]
     tables["sweep_workers"] = [{"workers": 1, "seconds": 90}, {"workers": 2, "seconds": 60}]
     given = tmp_path / "report.json"
     given.write_text(json.dumps(report))
@@ -49,19 +55,19 @@ def test_growth_and_speed_up_come_from_the_benchmarks(small_results, tmp_path, r
     # Four times the inputs for nine times the seconds: twice the inputs for three times.
     assert glued(notebook)["growth-similarity-inputs"] == pytest.approx(3)
     assert "a speed-up of 1.50" in texts(notebook)
+    assert "Each of 10,000 runs that do nothing took 2.5 ms" in texts(notebook)
 
 
 def test_page_says_what_was_not_measured(small_results, tmp_path, report):
-    report["tables"].pop("sweep_workers", None)
+    for name in ("sweep_workers", "engine_runs"):
+        report["tables"].pop(name, None)
     given = tmp_path / "report.json"
     given.write_text(json.dumps(report))
     notebook = run(CHAPTER, tmp_path, results=str(small_results), benchmarks=str(given), times=[1])
-    assert "not measured" in texts(notebook)
+    assert texts(notebook).count("not measured") == 2
 
 
-@pytest.mark.parametrize(
-    "command", ["dask scheduler", "dask worker", "python -m experiments sweep"]
-)
+@pytest.mark.parametrize("command", ["dask scheduler", "dask worker", "python -m experiments run"])
 def test_commands_of_the_page_know_their_options(command):
     (line,) = [line for line in TEXT.splitlines() if line.startswith("$") and command in line]
     options = re.findall(r"--[a-z-]+", line)
@@ -72,3 +78,29 @@ def test_commands_of_the_page_know_their_options(command):
     ).stdout
     assert options
     assert all(option in shown for option in options)
+
+
+def test_scripts_of_the_page_import_what_there_is():
+    scripts = [ast.parse(code) for code in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)]
+    assert len(scripts) == 2  # of SLURM and of Kubernetes
+    for script in scripts:
+        ours = [
+            node
+            for node in ast.walk(script)
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("experiments")
+        ]
+        assert ours
+        for node in ours:
+            module = import_module(node.module)
+            assert all(hasattr(module, alias.name) for alias in node.names)
+
+
+def test_settings_of_the_script_for_slurm_are_ten_times_those_of_the_paper():
+    code = re.search(r"^settings = \[\n.*?^\]\n", TEXT, re.DOTALL | re.MULTILINE)[0]
+    names = {"replace": replace, "table_1": table_1}
+    exec(code, names)
+    runs = [run_of(setting) for setting in names["settings"]]
+    assert len({each.name for each in runs}) == len(runs) == 10 * len(table_1())
+    assert [list(setting.seeds) for setting in names["settings"][:2]] == [
+        [*range(9)], [*range(100, 109)],
+    ]  # fmt: skip

@@ -168,8 +168,8 @@ WORLDS = {
     ),
     "claim-15": (
         world,
-        lambda: world(one_cluster=lambda q: q + 0.01),
-        lambda: world(spectral=lambda q: q + 0.01, one_cluster=lambda q: q + 0.01),
+        lambda: world(one_module=lambda q: q + 0.01),
+        lambda: world(spectral=lambda q: q + 0.01, one_module=lambda q: q + 0.01),
     ),
     "claim-16": (
         lambda: compared("none"),
@@ -240,9 +240,9 @@ def test_parts_of_the_penalties_are_each_their_own():
 def test_each_reading_takes_its_own_numbers():
     results = rising(dropout=0.2)
     flat = results.modules["q"].to_numpy() * 0 + 0.2
-    outside = results.modules["convention"] == "released"
-    results.modules["q"] = np.where(outside, results.modules["q"], flat)
-    results.modules["q_best"] = np.where(outside, flat, results.modules["q_best"])
+    released = results.modules["convention"] == "released"
+    results.modules["q"] = np.where(released, results.modules["q"], flat)
+    results.modules["q_best"] = np.where(released, flat, results.modules["q_best"])
     effects = decide("claim-01", results).set_index(["convention", "search"])["effect"]
     assert effects.to_dict() == {
         ("printed", "paper"): pytest.approx(0),
@@ -392,7 +392,9 @@ def test_figure_of_claim_is_in_its_chapter(name):
 def test_command_prints_the_ledger_of_a_folder(small_results, capsys):
     expected = ledger(small_results)
     for style in ("table", "markdown", "json"):
-        assert command.main(["claims", "--results", str(small_results), "--format", style]) == 0
+        assert (
+            command.main(["claims", "--results", str(small_results.parent), "--format", style]) == 0
+        )
         printed = capsys.readouterr().out
         assert all(printed.count(name) >= 1 for name in CLAIMS)
         if style == "json":

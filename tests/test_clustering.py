@@ -1,4 +1,4 @@
-"""Tests of modlib.clustering.find and its kernel: brute force, literal algorithms, theorems."""
+"""Tests of modlib.clustering and its kernels: brute force, literal algorithms, theorems."""
 
 from math import log
 
@@ -16,13 +16,10 @@ from oracles import (
 )
 
 from modlib.clustering import find as clustering
-from modlib.clustering.find import (
-    by_falling_size,
-    find_modules,
-    monte_carlo_modules,
-    spectral_modules,
-)
-from modlib.clustering.moves import find_temperature, sample
+from modlib.clustering.find import find_modules
+from modlib.clustering.modules import by_falling_size
+from modlib.clustering.monte_carlo import find_temperature, monte_carlo_modules, sample
+from modlib.clustering.spectral import spectral_modules
 from modlib.modularity import modularity, to_adjacency
 from modlib.similarity.compute import similarity_matrices
 
@@ -353,7 +350,7 @@ def test_inputs_are_unchanged():
         ({"seed": -1}, "seed must be a whole number, 0 or more. Got -1"),
         ({"seed": None}, "seed must be a whole number, 0 or more. Got None"),
         ({"resolution": -0.1}, "resolution must be a number of at least 0. Got -0.1"),
-        ({"method": "louvain"}, "method must be one of 'paper', 'best'. Got 'louvain'"),
+        ({"search": "louvain"}, "search must be one of 'paper', 'best'. Got 'louvain'"),
     ],
 )
 def test_errors_name_the_option_and_what_it_got(options, message):
@@ -368,7 +365,7 @@ def test_best_reaches_the_optimum_of_all_partitions():
     for seed in range(6):
         similarity = like_networks(3 + seed, seed)  # 3 to 8 units
         expected = highest_modularity(to_adjacency(similarity))
-        assert find_modules(similarity, method="best").q == pytest.approx(expected, abs=1e-14)
+        assert find_modules(similarity, search="best").q == pytest.approx(expected, abs=1e-14)
 
 
 @pytest.mark.parametrize("resolution", [0.5, 1.0, 2.0])
@@ -376,7 +373,7 @@ def test_best_is_never_below_the_paper(resolution):
     for seed in range(5):
         similarity = like_networks(40, seed)
         paper = find_modules(similarity, seed=seed, resolution=resolution)
-        best = find_modules(similarity, method="best", resolution=resolution)
+        best = find_modules(similarity, search="best", resolution=resolution)
         assert best.q >= paper.q - 1e-14
         adjacency = to_adjacency(similarity)
         assert best.q == pytest.approx(modularity(adjacency, best.labels, resolution), abs=1e-15)
@@ -387,7 +384,7 @@ def test_best_takes_the_paper_s_assignment_where_that_is_better(monkeypatch):
     paper = find_modules(similarity, seed=4)
     assert paper.q > 0.01
     monkeypatch.setattr(clustering, "best_modules", lambda matrix, _: np.zeros(len(matrix), int))
-    best = find_modules(similarity, seed=4, method="best")
+    best = find_modules(similarity, seed=4, search="best")
     assert (best.q, best.labels.tolist()) == (paper.q, paper.labels.tolist())
 
 
@@ -396,7 +393,7 @@ def test_best_leaves_unused_units_out_and_names_clusters_by_size():
     similarity = np.zeros((7, 7))
     for clique in ([1, 2], [3, 5, 6]):
         similarity[np.ix_(clique, clique)] = 1.0
-    modules = find_modules(similarity, method="best")
+    modules = find_modules(similarity, search="best")
     np.testing.assert_array_equal(modules.labels, [-1, 1, 1, 0, -1, 0, 0])
     # Ã: 2 of 8 and 6 of 8 of the weight lie within: Q = 1 - (1/16 + 9/16).
     assert modules.q == pytest.approx(3 / 8, abs=1e-15)
@@ -404,10 +401,10 @@ def test_best_leaves_unused_units_out_and_names_clusters_by_size():
 
 def test_best_is_reproducible_by_seed():
     similarity = unstructured(40, 0)
-    first, again = (find_modules(similarity, method="best", seed=3) for _ in range(2))
+    first, again = (find_modules(similarity, search="best", seed=3) for _ in range(2))
     np.testing.assert_array_equal(first.labels, again.labels)
 
 
 def test_best_refuses_bad_options_though_it_takes_no_steps():
     with pytest.raises(ValueError, match="n_steps must be a whole number"):
-        find_modules(np.ones((3, 3)), n_steps=-1, method="best")
+        find_modules(np.ones((3, 3)), n_steps=-1, search="best")

@@ -8,12 +8,7 @@ import pytest
 from clusim.clustering import Clustering
 from sklearn import metrics
 
-from modlib.comparison import (
-    AGREEMENT_MEASURES,
-    agreement_matrix,
-    chance_level,
-    agreement,
-)
+from modlib.comparison import AGREEMENT_MEASURES, agreement, agreement_matrix, chance_level
 
 # A = {0, 1, 2}, {3, 4} against B = {0, 1}, {2, 3, 4}. Of ten pairs of units, 2 are together in
 # both, 2 in A only, 2 in B only, 4 in neither. The table of overlaps is [[2, 1], [0, 2]].

@@ -187,13 +187,13 @@ def test_the_root_is_data_in_the_checkout_without_modlib_data(monkeypatch, tmp_p
     else:
         monkeypatch.setenv("MODLIB_DATA", "")
     (tmp_path / "pyproject.toml").touch()
-    monkeypatch.setattr(data, "__file__", str(tmp_path / "modlib" / "data.py"))
+    monkeypatch.setattr(data, "__file__", str(tmp_path / "experiments" / "data.py"))
     assert data.data_root() == tmp_path.resolve() / "data"
 
 
 def test_the_root_is_data_in_the_working_folder_without_a_checkout(monkeypatch, tmp_path):
     monkeypatch.delenv("MODLIB_DATA", raising=False)
-    monkeypatch.setattr(data, "__file__", str(tmp_path / "modlib" / "data.py"))
+    monkeypatch.setattr(data, "__file__", str(tmp_path / "experiments" / "data.py"))
     assert data.data_root() == Path("data")
 
 

@@ -7,13 +7,14 @@ import shutil
 import numpy as np
 import pytest
 
-from experiments.analysis import METHODS
-from experiments.engine import tables as results
+from experiments.engine import tables as files
+from experiments.paper import CERTIFICATES, TABLES
 from experiments.report.examples import read_examples
 from experiments.report.explorer import encode_matrix, encode_weights, write_explorer
 from experiments.report.frames import read_results
+from modlib.similarity.measures import METHODS
 
-CERTIFIED = ("dropout-0.4-0", 1, "loss_hessian", True)
+CERTIFIED = ("digits", "mlp-16-12", "dropout-0.4-0", 1, "loss_hessian", True)
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +25,11 @@ def folder(small_results, tmp_path_factory):
         shutil.copy(small_results / f"{name}.parquet", folder)
     for name in ("manifest.json", "examples.safetensors"):
         shutil.copy(small_results / name, folder)
-    key = dict(zip(results.TABLES["certificates"].key, CERTIFIED, strict=True))
+    key = dict(zip(CERTIFICATES.key, CERTIFIED, strict=True))
     values = {"lower": 0.25, "upper": 0.251234444, "optimal": False, "seconds": 1.0, "labels": [0]}
-    provenance = {"config_hash": "c", "code_hash": "c", "version": "0"}
-    table = results.from_rows("certificates", [key | values | provenance])
-    results.write("certificates", table, folder / "certificates.parquet")
+    provenance = {"experiment": "paper", "config_hash": "c", "code_hash": "c", "version": "0"}
+    table = files.from_rows(CERTIFICATES, [key | values | provenance])
+    files.write(CERTIFICATES, table, folder / "certificates.parquet")
     return folder
 
 
@@ -120,7 +121,8 @@ def test_a_bound_stands_with_its_matrix_in_the_printed_convention_and_nowhere_el
         for view, content in network["views"].items()
         if "upper" in content
     }
-    assert bounds == {("dropout-0.4", "0", "1/loss_hessian/normalized/printed"): (0.25123444, False)}
+    view = "1/loss_hessian/normalized/printed"
+    assert bounds == {("dropout-0.4", "0", view): (0.25123444, False)}
 
 
 def test_matrices_are_those_of_the_examples_to_half_a_step(folder, written):
@@ -200,8 +202,8 @@ def test_without_examples_there_are_sizes_and_no_matrices(folder, tmp_path):
 def test_without_a_best_search_only_the_papers_is_there(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     path = copy / "modules.parquet"
-    rows = results.read("modules", path).to_pylist()
+    rows = files.read(TABLES["modules"], path).to_pylist()
     rows = [row | {"q_best": None, "labels_best": None} for row in rows]
-    results.write("modules", results.from_rows("modules", rows), path)
+    files.write(TABLES["modules"], files.from_rows(TABLES["modules"], rows), path)
     view = read(write_explorer(copy, tmp_path / "explorer"))["l2-1e-05"]["1"]["views"]
     assert set(view["2/loss_hessian/raw/released"]) == {"q", "unused", "sizes"}

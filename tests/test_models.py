@@ -1,4 +1,4 @@
-"""Tests of modlib.models and modlib.seeds."""
+"""Tests of modlib.models, modlib.layers and modlib.seeds."""
 
 from copy import deepcopy
 
@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from modlib.models import MLP, cut, evaluating, n_hidden_layers, relu_layers
+from modlib.layers import cut, evaluating, n_hidden_layers
+from modlib.models import MLP
 from modlib.seeds import generator
+from modlib.similarity.closed_form import relu_layers
 
 # ------------------------------------------------------------------------------------------- MLP
 

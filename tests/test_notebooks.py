@@ -1,6 +1,7 @@
 """The chapters as papermill runs them, with parameters that are not the defaults."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 from chapters import ROOT, glued, n_figures, run
 
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.md"))
+LONGEST = 18  # lines of a cell: what takes more is a function of the library
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
@@ -37,6 +39,26 @@ def test_every_figure_has_a_caption_a_name_an_alternative_text_and_a_mention(cha
         assert "hide-input" in cell.metadata["tags"]
         mention, place = f"{{numref}}`{figure['name']}`", f"name: {figure['name']}"
         assert 0 <= text.find(mention) < text.find(place)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_page_says_at_most_once_where_its_figures_come_from(chapter):
+    text = chapter.read_text()
+    notes = [place.start() for place in re.finditer(r"^provenance_note\(", text, re.MULTILINE)]
+    assert len(notes) <= 1
+    # It stands below all figures.
+    assert all(text.rfind("plt.show()") < place for place in notes)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_no_cell_is_long(chapter):
+    cells = nbformat.read(chapter.with_suffix(".ipynb"), as_version=4).cells
+    for cell in cells:
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        is_import = any(line.startswith(("import ", "from ")) for line in lines)
+        is_told = "parameters" in cell.metadata.get("tags", [])
+        if cell.cell_type == "code" and not is_import and not is_told:
+            assert len(lines) <= LONGEST, cell.source
 
 
 def test_benchmarks_quote_the_report_they_are_given(tmp_path):

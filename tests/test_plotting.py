@@ -4,9 +4,7 @@ import subprocess
 import sys
 
 import matplotlib as mpl
-import nbformat
 import numpy as np
-import papermill
 import pytest
 
 mpl.use("Agg")
@@ -15,7 +13,9 @@ from matplotlib import colors
 from matplotlib.figure import Figure
 
 from modlib import plotting
-from modlib.similarity.compute import MEASURES
+from modlib.similarity.measures import MEASURES, UPSTREAM
+
+NAMES = list("abcdefgh")
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_agreement_is_written_into_its_cell_with_two_digits(ax):
 
 def test_a_small_map_has_colours_and_a_cross_but_no_numbers(ax):
     values = np.array([[1.0, -0.25], [-0.25, 1.0]])
-    image = plotting.draw_agreement_map(ax, values, -0.5, 0.5, change=True)
+    image = plotting.draw_agreement_map(ax, values, -0.5, 0.5, change=True, n_upstream=1)
     np.testing.assert_array_equal(image.get_array(), values)
     assert image.get_clim() == (-0.5, 0.5)
     assert [list(line.get_xdata()) for line in ax.lines[1:]] == [[0.5, 0.5]]
@@ -138,32 +138,31 @@ def test_numbers_can_be_read_on_their_cells(ax):
         assert (light + 0.05) / (dark + 0.05) > 3, f"contrast at {values[row, column]:.2f}"
 
 
-def test_a_line_parts_the_families(ax):
-    plotting.draw_agreement(ax, np.eye(8), list("abcdefgh"))
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax, values, **options: plotting.draw_agreement(ax, values, NAMES, **options),
+        lambda ax, values, **options: plotting.draw_agreement_change(ax, values, NAMES, **options),
+        plotting.draw_agreement_map,
+    ],
+    ids=["agreement", "change", "map"],
+)
+@pytest.mark.parametrize(("options", "border"), [({}, 3.5), ({"n_upstream": 3}, 2.5)])
+def test_a_line_parts_the_families(ax, draw, options, border):
+    draw(ax, np.eye(8), **options)
     horizontal, vertical = ax.lines
-    assert list(horizontal.get_ydata()) == [3.5, 3.5]
-    assert list(vertical.get_xdata()) == [3.5, 3.5]
+    assert list(horizontal.get_ydata()) == [border, border]
+    assert list(vertical.get_xdata()) == [border, border]
 
 
-# ---------------------------------------------------------------------------------------- history
-
-
-def test_history_draws_both_losses_and_marks_the_kept_epoch(ax):
-    history = [
-        {"train_loss": 3.0, "validation_loss": 2.5}, {"train_loss": 2.0, "validation_loss": 1.5},
-        {"train_loss": 1.0, "validation_loss": 1.75},
-    ]  # fmt: skip
-    assert plotting.draw_history(ax, history, 2, "black") is ax
-    training, validation, dot = ax.lines
-    np.testing.assert_array_equal(training.get_xydata(), [[1, 3], [2, 2], [3, 1]])
-    np.testing.assert_array_equal(validation.get_xydata(), [[1, 2.5], [2, 1.5], [3, 1.75]])
-    np.testing.assert_array_equal(dot.get_xydata(), [[2, 1.5]])
-    assert training.get_linewidth() < validation.get_linewidth()
-
-
-def test_the_history_of_an_untrained_network_is_empty(ax):
-    assert plotting.draw_history(ax, [], 0, "black") is ax
-    assert all(len(line.get_xdata()) == 0 for line in ax.lines)
+def test_a_change_of_agreement_is_drawn_with_its_sign_on_even_colours(ax):
+    change = np.array([[0.0, 0.25, -0.4, 0.1], [0.25, 0.0, 0.1, 0.1]] * 2)
+    image = plotting.draw_agreement_change(ax, change, ["a", "b", "c", "d"], n_upstream=2)
+    assert image.get_clim() == (-0.5, 0.5)
+    written = {text.get_position(): text.get_text() for text in ax.texts}
+    assert written[1, 0] == "+0.25"
+    assert written[2, 0] == "-0.40"
+    assert [line.get_ydata()[0] for line in ax.lines[:1]] == [1.5]  # between the families
 
 
 # ------------------------------------------------------------------------------------------- style
@@ -179,22 +178,14 @@ def test_every_measure_has_a_colour_and_a_name_of_its_own():
 def test_upstream_is_blue_and_downstream_orange():
     for measure in MEASURES:
         red, _, blue = colors.to_rgb(plotting.COLORS[measure])
-        assert (blue > red) == (measure in MEASURES[:2])
+        assert (blue > red) == (measure in UPSTREAM)
 
 
 def test_drawing_leaves_the_global_settings_alone(ax):
     before = dict(mpl.rcParams)
     plotting.draw_similarity(ax, numbered(3), np.zeros(3, int))
     plotting.draw_agreement(ax, np.eye(2), ["a", "b"])
-    plotting.draw_history(ax, [], 0, "black")
     assert dict(mpl.rcParams) == before
-
-
-def test_the_style_is_switched_on_by_a_call():
-    with mpl.rc_context():
-        mpl.rcParams["font.size"] = 33
-        plotting.use_style()
-        assert {key: mpl.rcParams[key] for key in plotting.STYLE} == plotting.STYLE
 
 
 def test_importing_changes_no_settings():
@@ -203,94 +194,3 @@ def test_importing_changes_no_settings():
         "import modlib.plotting; assert dict(mpl.rcParams) == before"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-# -------------------------------------------------------------------------------------- all runs
-
-
-def test_runs_are_drawn_each_by_itself_with_their_mean_and_those_dropped_crossed(ax):
-    strength, values = np.array([1e-5, 1e-3]), np.array([[1.0, 3.0, 5.0], [2.0, 4.0, 9.0]])
-    dropped = np.array([[False, False, False], [False, True, False]])
-    plotting.draw_runs(
-        ax, strength, values, np.array([3.0, 5.0]), np.array([1.0, 2.0]), regularizer="l2",
-        dropped=dropped,
-    )  # fmt: skip
-    thin = [line for line in ax.lines if line.get_linewidth() < 1]
-    np.testing.assert_array_equal([line.get_ydata() for line in thin], values.T)
-    ((mean, _, _),) = ax.containers
-    assert mean.get_ydata().tolist() == [3, 5]
-    assert mean.get_linewidth() > 1
-    crosses = [line for line in ax.lines if line.get_marker() == "x"]
-    drawn = np.array([line.get_ydata() for line in crosses])
-    assert drawn[~np.isnan(drawn)].tolist() == [4]
-    assert ax.get_xscale() == "log"
-
-
-def test_runs_without_dropped_networks_have_no_crosses(ax):
-    plotting.draw_runs(
-        ax, np.array([0.1]), np.ones((1, 2)), np.ones(1), np.zeros(1), regularizer="dropout"
-    )
-    assert not [line for line in ax.lines if line.get_marker() == "x"]
-    assert ax.get_xscale() == "linear"
-
-
-# -------------------------------------------------------------------------------- against strength
-
-
-@pytest.mark.parametrize(
-    ("regularizer", "scale"), [("l2", "log"), ("l1", "log"), ("dropout", "linear")]
-)
-def test_a_mean_is_drawn_with_its_error_on_the_scale_of_its_regularizer(ax, regularizer, scale):
-    strength, mean, error = np.array([0.1, 0.2, 0.4]), np.array([1.0, 2.0, 3.0]), np.full(3, 0.5)
-    style = plotting.method_style("loss_hessian", True)
-    plotting.draw_against_strength(ax, strength, mean, error, regularizer=regularizer, **style)
-    (line,), (shade,) = ax.lines, ax.collections
-    np.testing.assert_array_equal(line.get_xydata(), np.column_stack([strength, mean]))
-    assert (line.get_color(), line.get_linestyle()) == (plotting.COLORS["loss_hessian"], "--")
-    assert colors.same_color(shade.get_facecolor()[0][:3], line.get_color())
-    assert shade.get_datalim(ax.transData).intervaly.tolist() == [0.5, 3.5]
-    assert ax.get_xscale() == scale
-    assert ax.get_xlabel() == plotting.REGULARIZER_NAMES[regularizer]
-
-
-def test_bands_lie_one_two_and_three_deviations_around_the_centre(ax):
-    plotting.draw_bands(ax, 5.0, 2.0)
-    heights = [(patch.get_y(), patch.get_y() + patch.get_height()) for patch in ax.patches]
-    assert sorted(heights) == [(-1, 11), (1, 9), (3, 7)]
-    assert ax.lines[0].get_ydata() == [5.0, 5.0]
-
-
-def test_a_change_of_agreement_is_drawn_with_its_sign_on_even_colours(ax):
-    change = np.array([[0.0, 0.25, -0.4, 0.1], [0.25, 0.0, 0.1, 0.1]] * 2)
-    image = plotting.draw_agreement_change(ax, change, ["a", "b", "c", "d"])
-    assert image.get_clim() == (-0.5, 0.5)
-    written = {text.get_position(): text.get_text() for text in ax.texts}
-    assert written[1, 0] == "+0.25"
-    assert written[2, 0] == "-0.40"
-    assert [line.get_ydata()[0] for line in ax.lines[:1]] == [1.5]  # between the families
-
-
-# -------------------------------------------------------------------------------------- notebooks
-
-
-def drawn_in_a_notebook(folder) -> str:
-    """A figure as the book shows it: an SVG among the outputs of an executed cell."""
-    cell = """
-%matplotlib inline
-from matplotlib import pyplot as plt
-from modlib import plotting
-plotting.use_style()
-plt.plot([1, 2])
-plt.show()
-"""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
-    nbformat.write(notebook, folder / "figure.ipynb")
-    run = papermill.execute_notebook(
-        folder / "figure.ipynb", None, progress_bar=False, kernel_name="python3"
-    )
-    (figure,) = [o.data["image/svg+xml"] for o in run.cells[0].outputs if "data" in o]
-    return figure
-
-
-def test_the_same_figure_is_the_same_to_the_byte_whenever_it_is_drawn(tmp_path):
-    assert drawn_in_a_notebook(tmp_path) == drawn_in_a_notebook(tmp_path)

@@ -1,9 +1,10 @@
-import time
+from itertools import count
 
 import numpy as np
 import pytest
 from oracles import set_partitions
 
+from modlib.clustering import tabu
 from modlib.clustering.tabu import best_modules
 from modlib.modularity import modularity_matrix, to_adjacency
 
@@ -70,11 +71,21 @@ def test_the_seed_draws_the_search():
     assert len(ways) > 1
 
 
-def test_no_restart_begins_after_the_deadline():
+@pytest.mark.parametrize(("deadline", "n_restarts"), [(-1.0, 1), (0.5, 2), (2.5, 4)])
+def test_no_restart_begins_after_the_deadline(monkeypatch, deadline, n_restarts):
+    # Looked at before each restart but the first, the clock says 0, 1, 2, ...
+    monkeypatch.setattr(tabu, "perf_counter", count().__next__)
+    starts, iterate = [], tabu.iterate
+
+    def counted(matrix, start, *others):
+        starts.append(start)
+        return iterate(matrix, start, *others)
+
+    monkeypatch.setattr(tabu, "iterate", counted)
     matrix = random_matrix(30, seed=0)
-    one = best_modules(matrix, seed=2, n_restarts=1)
-    cut = best_modules(matrix, seed=2, n_restarts=10**9, deadline=time.perf_counter())
-    assert (cut == one).all()
+    cut = best_modules(matrix, seed=2, n_restarts=10**9, deadline=deadline)
+    assert len(starts) == n_restarts
+    assert (cut == best_modules(matrix, seed=2, n_restarts=n_restarts)).all()
 
 
 @pytest.mark.parametrize("seed", range(5))

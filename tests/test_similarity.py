@@ -1,4 +1,4 @@
-"""Tests of modlib.similarity.compute: against slow twins, and by theorems."""
+"""Tests of modlib.similarity: against slow twins, and by theorems."""
 
 from copy import deepcopy
 
@@ -9,16 +9,11 @@ from oracles import similarity_by_loops
 from torch import nn
 
 from modlib.models import MLP
-from modlib.similarity import closed_form
-from modlib.similarity import compute as similarity
-from modlib.similarity.compute import (
-    MEASURES,
-    UPSTREAM,
-    normalize,
-    pairwise_similarity,
-    similarity_matrices,
-)
-from modlib.similarity.measures import RECORDS, Measure, View
+from modlib.similarity import closed_form, compute
+from modlib.similarity.autograd import Autograd
+from modlib.similarity.compute import pairwise_similarity, similarity_matrices
+from modlib.similarity.conventions import normalize
+from modlib.similarity.measures import MEASURES, UPSTREAM, Measure, View
 
 CONVENTIONS = ("printed", "released")
 # One, two and three hidden layers; a first hidden layer wider than the input; unequal widths.
@@ -38,6 +33,7 @@ def network(widths, seed=0, dtype=torch.float64, dropout=0.0):
 
 def assert_close(actual, expected, relative):
     """Every entry to ``relative`` times the largest entry expected."""
+    expected = np.asarray(expected)
     assert expected.max() > 0, "a comparison with zeros would prove little"
     np.testing.assert_allclose(actual, expected, rtol=0, atol=relative * expected.max())
 
@@ -45,8 +41,9 @@ def assert_close(actual, expected, relative):
 def assert_all_close(actual, expected, relative):
     assert actual.keys() == expected.keys()
     for key in expected:
+        largest = expected[key].values.max()
         np.testing.assert_allclose(
-            actual[key], expected[key], rtol=0, atol=relative * expected[key].max(), err_msg=key
+            actual[key], expected[key], rtol=0, atol=relative * largest, err_msg=key
         )
 
 
@@ -55,13 +52,15 @@ def assert_all_close(actual, expected, relative):
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("measure", MEASURES)
-@pytest.mark.parametrize("method", ["closed_form", "autograd"])
+@pytest.mark.parametrize("derivatives", ["closed_form", "autograd"])
 @pytest.mark.parametrize("layer", [1, 2])
-def test_both_methods_equal_the_equations_by_loops(layer, method, measure, convention):
+def test_both_ways_to_derivatives_equal_the_equations_by_loops(
+    layer, derivatives, measure, convention
+):
     model = network((4, 7, 5, 3), seed=3)
     inputs, targets = samples(6, 4, 3, seed=1)
     expected = similarity_by_loops(model, inputs, targets, layer, measure, convention)
-    actual = pairwise_similarity(model, inputs, targets, layer, measure, convention, method)
+    actual = pairwise_similarity(model, inputs, targets, layer, measure, convention, derivatives)
     # Central differences with steps of 1e-5 lose eps / 1e-5 = 2e-11 of values of order one.
     assert_close(actual, expected, 1e-9)
 
@@ -72,9 +71,9 @@ def test_closed_form_equals_autograd_for_any_depth_and_width(widths, dtype, rela
     for seed in range(3):
         model = network(widths, seed, dtype)
         inputs, targets = samples(30, widths[0], widths[-1], seed, dtype)
-        closed = similarity_matrices(model, inputs, targets, method="closed_form")
+        closed = similarity_matrices(model, inputs, targets, derivatives="closed_form")
         assert len(closed) == (len(widths) - 2) * 4 * 2
-        slow = similarity_matrices(model, inputs, targets, method="autograd")
+        slow = similarity_matrices(model, inputs, targets, derivatives="autograd")
         assert_all_close(closed, slow, relative)
 
 
@@ -82,8 +81,8 @@ def test_closed_form_equals_autograd_for_any_depth_and_width(widths, dtype, rela
 def test_closed_form_equals_autograd_on_a_trained_network(trained, digits, dtype, relative):
     model = deepcopy(trained).to(dtype)
     inputs, targets = digits.test_inputs[:100].to(dtype), digits.test_targets[:100]
-    closed = similarity_matrices(model, inputs, targets, method="closed_form")
-    slow = similarity_matrices(model, inputs, targets, method="autograd")
+    closed = similarity_matrices(model, inputs, targets, derivatives="closed_form")
+    slow = similarity_matrices(model, inputs, targets, derivatives="autograd")
     for key in slow:
         assert_close(closed[key], slow[key], relative)
 
@@ -114,7 +113,7 @@ def test_the_hessian_above_the_last_hidden_layer_is_the_covariance_of_weights_un
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_covariance_outside_is_the_absolute_value_of_numpy_cov(seed):
+def test_covariance_as_released_is_the_absolute_value_of_numpy_cov(seed):
     model = network((6, 9, 4, 3), seed)
     inputs, targets = samples(40, 6, 3, seed)
     for layer in (1, 2):
@@ -147,7 +146,7 @@ def test_permuting_units_permutes_rows_and_columns(layer, seed):
     before = similarity_matrices(model, inputs, targets, layers=[layer])
     after = similarity_matrices(permuted(model, layer, order), inputs, targets, layers=[layer])
     for key in before:
-        assert_close(after[key], before[key][np.ix_(order, order)], 1e-12)
+        assert_close(after[key], before[key].values[np.ix_(order, order)], 1e-12)
 
 
 @pytest.mark.parametrize("layer", [1, 2])
@@ -176,17 +175,19 @@ def test_samples_given_twice_change_nothing():
     assert_all_close(twice, before, 1e-13)
 
 
-@pytest.mark.parametrize("method", ["closed_form", "autograd"])
+@pytest.mark.parametrize("derivatives", ["closed_form", "autograd"])
 @pytest.mark.parametrize("chunk", [1, 9, 10, 11, 64])
-def test_chunks_of_any_size_give_the_same(monkeypatch, chunk, method):
+def test_chunks_of_any_size_give_the_same(monkeypatch, chunk, derivatives):
     model = network((5, 8, 6, 3), 2)
     inputs, targets = samples(10, 5, 3, 2)  # the chunk is below, at and above the 10 samples
     monkeypatch.setattr(closed_form, "CHUNK_ELEMENTS", 10**6)
-    whole = similarity_matrices(model, inputs, targets, method=method)
+    whole = similarity_matrices(model, inputs, targets, derivatives=derivatives)
     monkeypatch.setattr(closed_form, "CHUNK_ELEMENTS", chunk * 8**2)
-    monkeypatch.setattr(similarity._Autograd, "chunk", chunk)
+    monkeypatch.setattr(Autograd, "chunk", chunk)
     assert closed_form.ClosedForm(model.linears, MEASURES).chunk == chunk
-    assert_all_close(similarity_matrices(model, inputs, targets, method=method), whole, 1e-13)
+    assert_all_close(
+        similarity_matrices(model, inputs, targets, derivatives=derivatives), whole, 1e-13
+    )
 
 
 @pytest.mark.parametrize("layer", [1, 2])
@@ -198,35 +199,37 @@ def test_a_duplicated_unit_has_identical_rows(layer):
             into.weight[0], into.bias[0], out.weight[:, 0],
         )  # fmt: skip
     inputs, targets = samples(20, 5, 3, 3)
-    for matrix in similarity_matrices(model, inputs, targets, layers=[layer]).values():
+    for found in similarity_matrices(model, inputs, targets, layers=[layer]).values():
+        matrix = found.values
         np.testing.assert_allclose(matrix[0], matrix[1], rtol=0, atol=1e-14 * matrix.max())
         assert matrix[0, 0] == pytest.approx(matrix[0, 1], rel=1e-13)
 
 
-@pytest.mark.parametrize("method", ["closed_form", "autograd"])
+@pytest.mark.parametrize("derivatives", ["closed_form", "autograd"])
 @pytest.mark.parametrize("layer", [1, 2])
-def test_a_dead_unit_has_zero_rows_upstream_only(layer, method):
+def test_a_dead_unit_has_zero_rows_upstream_only(layer, derivatives):
     model = network((5, 8, 6, 3), 3)
     with torch.no_grad():
         model.layers[layer - 1].bias[2] = -1e3
     inputs, targets = samples(20, 5, 3, 3)
-    matrices = similarity_matrices(model, inputs, targets, layers=[layer], method=method)
-    for (_, measure, _), matrix in matrices.items():
+    matrices = similarity_matrices(model, inputs, targets, layers=[layer], derivatives=derivatives)
+    for (_, measure, _), found in matrices.items():
+        matrix = found.values
         assert matrix[2].any() == (measure not in UPSTREAM), measure
         assert np.delete(matrix, 2, axis=0).any()
 
 
-@pytest.mark.parametrize("method", ["closed_form", "autograd"])
+@pytest.mark.parametrize("derivatives", ["closed_form", "autograd"])
 @pytest.mark.parametrize("layer", [1, 2])
-def test_a_unit_without_outgoing_weights_has_zero_rows_downstream_only(layer, method):
+def test_a_unit_without_outgoing_weights_has_zero_rows_downstream_only(layer, derivatives):
     model = network((5, 8, 6, 3), 1)
     with torch.no_grad():
         model.layers[layer].weight[:, 2] = 0.0
         model.layers[layer - 1].bias[2] = 1.0  # so that the unit is active
     inputs, targets = samples(20, 5, 3, 3)
-    matrices = similarity_matrices(model, inputs, targets, layers=[layer], method=method)
-    for (_, measure, _), matrix in matrices.items():
-        assert matrix[2].any() == (measure in UPSTREAM), measure
+    matrices = similarity_matrices(model, inputs, targets, layers=[layer], derivatives=derivatives)
+    for (_, measure, _), found in matrices.items():
+        assert found.values[2].any() == (measure in UPSTREAM), measure
 
 
 def test_scaling_a_unit_scales_its_row_upstream_and_inversely_downstream():
@@ -243,34 +246,36 @@ def test_scaling_a_unit_scales_its_row_upstream_and_inversely_downstream():
     for key in before:
         factors = np.ones(8)
         factors[2] = 4.0 if key[1] in UPSTREAM else 1 / 4
-        assert_close(after[key], before[key] * np.outer(factors, factors), 1e-13)
+        assert_close(after[key], before[key].values * np.outer(factors, factors), 1e-13)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_absolute_value_inside_the_mean_is_never_smaller_than_outside(seed):
+def test_the_absolute_value_inside_the_mean_is_never_smaller_than_that_of_the_mean(seed):
     model = network((5, 8, 6, 3), seed)
     inputs, targets = samples(25, 5, 3, seed)
     matrices = similarity_matrices(model, inputs, targets)
     differ = False
     for layer, measure, _ in matrices:
-        inside, outside = (matrices[layer, measure, convention] for convention in CONVENTIONS)
-        assert (inside >= outside - 1e-15 * inside.max()).all()
-        np.testing.assert_allclose(np.diagonal(inside), np.diagonal(outside), rtol=1e-13)
-        differ = differ or (inside > outside + 1e-6 * inside.max()).any()
+        printed, released = (
+            matrices[layer, measure, convention].values for convention in CONVENTIONS
+        )
+        assert (printed >= released - 1e-15 * printed.max()).all()
+        np.testing.assert_allclose(np.diagonal(printed), np.diagonal(released), rtol=1e-13)
+        differ = differ or (printed > released + 1e-6 * printed.max()).any()
     assert differ
 
 
-@pytest.mark.parametrize("method", ["closed_form", "autograd"])
-def test_the_mean_hessian_is_positive_semidefinite(method, monkeypatch):
+@pytest.mark.parametrize("derivatives", ["closed_form", "autograd"])
+def test_the_mean_hessian_is_positive_semidefinite(derivatives, monkeypatch):
     # The logits are affine in h near each input, and cross-entropy is convex in the logits. The
     # signs, which the result has lost, are read before the absolute value is taken.
-    monkeypatch.setattr(similarity, "_finished", lambda mean: mean.numpy())
+    monkeypatch.setattr(compute, "_finished", lambda mean: mean.numpy())
     model = network((5, 8, 6, 3), 1)
     inputs, targets = samples(25, 5, 3, 1)
     for layer in (1, 2):
         matrix = pairwise_similarity(
-            model, inputs, targets, layer, "loss_hessian", "released", method
-        )
+            model, inputs, targets, layer, "loss_hessian", "released", derivatives
+        ).values
         assert (matrix < 0).any(), "without signs this would test something else"
         assert np.linalg.eigvalsh(matrix).min() > -1e-14 * matrix.max()
 
@@ -280,9 +285,11 @@ def test_measures_other_than_the_loss_ignore_targets_and_the_relu_hessian_does_t
     # The logit of the target enters the loss linearly, so no second derivative sees it.
     model = network((5, 8, 6, 3), 1)
     inputs, targets = samples(25, 5, 3, 1)
-    for method in ("closed_form", "autograd"):
-        one = pairwise_similarity(model, inputs, targets, 1, measure, method=method)
-        other = pairwise_similarity(model, inputs, (targets + 1) % 3, 1, measure, method=method)
+    for derivatives in ("closed_form", "autograd"):
+        one = pairwise_similarity(model, inputs, targets, 1, measure, derivatives=derivatives)
+        other = pairwise_similarity(
+            model, inputs, (targets + 1) % 3, 1, measure, derivatives=derivatives
+        )
         assert_close(other, one, 1e-14)
 
 
@@ -292,7 +299,7 @@ def test_measures_other_than_the_loss_ignore_targets_and_the_relu_hessian_does_t
 def test_a_view_holds_the_derivatives_of_the_network():
     model = network((5, 4, 6, 3), 1)
     inputs, targets = samples(7, 5, 3, 1)
-    view = View(model, 2, inputs, targets, torch.zeros(6))
+    view = View(model, 2, inputs, targets, lambda: torch.zeros(6))
     torch.testing.assert_close(view.logits, model(inputs))
     for k in range(7):
         hidden = view.activations[k]
@@ -328,7 +335,7 @@ def test_a_measure_of_ones_own_is_averaged_beside_those_of_the_library():
 def test_the_mean_of_a_view_is_over_all_samples():
     model = network((5, 8, 6, 3), 1)
     inputs, targets = samples(150, 5, 3, 1)
-    mine = Measure("mine", "upstream", RECORDS["covariance"].products)
+    mine = Measure("mine", "upstream", MEASURES["covariance"].products)
     found = pairwise_similarity(model, inputs, targets, 2, mine)
     assert_close(found, pairwise_similarity(model, inputs, targets, 2), 1e-13)
 
@@ -359,11 +366,11 @@ def test_a_measure_needs_a_side_and_a_name_of_its_own():
     for measures in ([Measure("covariance", "upstream", together)], twins):
         with pytest.raises(ValueError, match=r"must not have the name of another\. Got "):
             similarity_matrices(model, *given, measures=measures)
-    once = similarity_matrices(model, *given, measures=["covariance", RECORDS["covariance"]])
+    once = similarity_matrices(model, *given, measures=["covariance", MEASURES["covariance"]])
     assert_close(once[1, "covariance", "printed"], pairwise_similarity(model, *given), 1e-15)
     with pytest.raises(ValueError, match=r"for the measure 'mine'\. Got 'closed_form'"):
         pairwise_similarity(
-            model, *given, 1, Measure("mine", "upstream", together), method="closed_form"
+            model, *given, 1, Measure("mine", "upstream", together), derivatives="closed_form"
         )
 
 
@@ -375,11 +382,11 @@ def test_one_sample_has_no_covariance_but_sensitivities():
     inputs, targets = samples(1, 5, 3, 1)
     for (layer, measure, _), matrix in similarity_matrices(model, inputs, targets).items():
         assert matrix.shape == (model.widths[layer],) * 2
-        assert matrix.any() == (measure != "covariance")
+        assert matrix.values.any() == (measure != "covariance")
 
 
-@pytest.mark.parametrize("method", ["closed_form", "autograd"])
-def test_a_layer_of_one_unit_gives_a_number(method):
+@pytest.mark.parametrize("derivatives", ["closed_form", "autograd"])
+def test_a_layer_of_one_unit_gives_a_number(derivatives):
     model = network((5, 1, 1, 2), 0)
     with torch.no_grad():
         for linear in model.layers:  # both units active
@@ -387,30 +394,31 @@ def test_a_layer_of_one_unit_gives_a_number(method):
             linear.bias.abs_()
     inputs, targets = samples(9, 5, 2)
     for (layer, measure, convention), matrix in similarity_matrices(
-        model, inputs, targets, method=method
+        model, inputs, targets, derivatives=derivatives
     ).items():
         assert matrix.shape == (1, 1)
         expected = similarity_by_loops(model, inputs, targets, layer, measure, convention)
-        assert matrix[0, 0] == pytest.approx(expected[0, 0], rel=1e-8)
+        assert matrix.values[0, 0] == pytest.approx(expected[0, 0], rel=1e-8)
 
 
-@pytest.mark.parametrize("method", ["closed_form", "autograd"])
+@pytest.mark.parametrize("derivatives", ["closed_form", "autograd"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_huge_logits_give_finite_numbers(method, dtype):
+def test_huge_logits_give_finite_numbers(derivatives, dtype):
     model = network((5, 8, 6, 3), 1, dtype)
     with torch.no_grad():
         for linear in model.layers:
             linear.weight *= 1e4
     inputs, targets = samples(25, 5, 3, 1, dtype)
     assert model(inputs).abs().max() > 1e8
-    for key, matrix in similarity_matrices(model, inputs, targets, method=method).items():
+    for key, matrix in similarity_matrices(model, inputs, targets, derivatives=derivatives).items():
         assert np.isfinite(matrix).all(), key
-        assert (matrix >= 0).all(), key
+        assert (matrix.values >= 0).all(), key
 
 
 def test_results_are_float64_symmetric_and_non_negative(trained, digits):
     matrices = similarity_matrices(trained, digits.test_inputs, digits.test_targets)
-    for matrix in matrices.values():
+    for found in matrices.values():
+        matrix = found.values
         assert matrix.dtype == np.float64
         assert (matrix == matrix.T).all()
         assert (matrix >= 0).all()
@@ -427,12 +435,12 @@ def sequential_twin(model):
     return nn.Sequential(*parts, linears[-1])
 
 
-@pytest.mark.parametrize("method", ["auto", "autograd"])
-def test_a_sequential_with_the_same_weights_gives_the_same(method):
+@pytest.mark.parametrize("derivatives", ["auto", "autograd"])
+def test_a_sequential_with_the_same_weights_gives_the_same(derivatives):
     model = network((5, 8, 6, 3), 1)
     inputs, targets = samples(15, 5, 3, 1)
-    expected = similarity_matrices(model, inputs, targets, method=method)
-    actual = similarity_matrices(sequential_twin(model), inputs, targets, method=method)
+    expected = similarity_matrices(model, inputs, targets, derivatives=derivatives)
+    actual = similarity_matrices(sequential_twin(model), inputs, targets, derivatives=derivatives)
     assert_all_close(actual, expected, 0)
 
 
@@ -448,9 +456,11 @@ def test_auto_falls_back_to_autograd_where_there_is_no_closed_form():
 
 
 def test_convolutions_are_compared_where_the_model_is_flat():
-    model = nn.Sequential(
-        nn.Unflatten(1, (1, 6)), nn.Conv1d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2)
-    ).double()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # weights for which some units are active
+        model = nn.Sequential(
+            nn.Unflatten(1, (1, 6)), nn.Conv1d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2)
+        ).double()
     inputs, targets = samples(6, 6, 2)
     hidden = model[:-1](inputs).detach().numpy()
     expected = np.abs(np.cov(hidden, rowvar=False, bias=True))
@@ -467,24 +477,26 @@ def test_layers_that_are_not_flat_are_refused():
         pairwise_similarity(model, inputs, targets)
 
 
-@pytest.mark.parametrize("method", ["closed_form", "autograd"])
-def test_dropout_is_off_even_in_training_mode_and_the_mode_is_restored(method):
+@pytest.mark.parametrize("derivatives", ["closed_form", "autograd"])
+def test_dropout_is_off_even_in_training_mode_and_the_mode_is_restored(derivatives):
     inputs, targets = samples(15, 5, 3, 1)
-    expected = similarity_matrices(network((5, 8, 6, 3), 1), inputs, targets, method=method)
+    expected = similarity_matrices(
+        network((5, 8, 6, 3), 1), inputs, targets, derivatives=derivatives
+    )
     for model in (network((5, 8, 6, 3), 1, dropout=0.5), sequential_twin(network((5, 8, 6, 3), 1))):
         model.train()
-        actual = similarity_matrices(model, inputs, targets, method=method)
+        actual = similarity_matrices(model, inputs, targets, derivatives=derivatives)
         assert_all_close(actual, expected, 0)
         assert all(module.training for module in model.modules())
 
 
-@pytest.mark.parametrize("method", ["closed_form", "autograd"])
-def test_model_and_inputs_are_unchanged_and_no_gradient_is_left(method):
+@pytest.mark.parametrize("derivatives", ["closed_form", "autograd"])
+def test_model_and_inputs_are_unchanged_and_no_gradient_is_left(derivatives):
     model = network((5, 8, 6, 3), 1)
     inputs, targets = samples(15, 5, 3, 1)
     before = deepcopy((model.state_dict(), inputs, targets))
     state = torch.get_rng_state()
-    similarity_matrices(model, inputs.requires_grad_(), targets, method=method)
+    similarity_matrices(model, inputs.requires_grad_(), targets, derivatives=derivatives)
     assert all((model.state_dict()[name] == before[0][name]).all() for name in before[0])
     assert (inputs == before[1]).all()
     assert (targets == before[2]).all()
@@ -493,37 +505,37 @@ def test_model_and_inputs_are_unchanged_and_no_gradient_is_left(method):
     assert (torch.get_rng_state() == state).all()
 
 
-@pytest.mark.parametrize("method", ["closed_form", "autograd"])
-def test_inputs_of_another_precision_are_taken_in_that_of_the_model(method):
+@pytest.mark.parametrize("derivatives", ["closed_form", "autograd"])
+def test_inputs_of_another_precision_are_taken_in_that_of_the_model(derivatives):
     model = network((5, 8, 6, 3), 1)
     inputs, targets = samples(15, 5, 3, 1, torch.float32)
-    expected = similarity_matrices(model, inputs.double(), targets, method=method)
-    actual = similarity_matrices(model, inputs, targets.to(torch.int32), method=method)
+    expected = similarity_matrices(model, inputs.double(), targets, derivatives=derivatives)
+    actual = similarity_matrices(model, inputs, targets.to(torch.int32), derivatives=derivatives)
     assert_all_close(actual, expected, 0)
 
 
 # --------------------------------------------------------------------------------- many at once
 
 
-@pytest.mark.parametrize("method", ["closed_form", "autograd"])
-def test_many_at_once_equal_one_at_a_time(method):
+@pytest.mark.parametrize("derivatives", ["closed_form", "autograd"])
+def test_many_at_once_equal_one_at_a_time(derivatives):
     model = network((5, 8, 6, 3), 1)
     inputs, targets = samples(15, 5, 3, 1)
-    together = similarity_matrices(model, inputs, targets, method=method)
+    together = similarity_matrices(model, inputs, targets, derivatives=derivatives)
     assert len(together) == 2 * 4 * 2
     for (layer, measure, convention), matrix in together.items():
-        alone = pairwise_similarity(model, inputs, targets, layer, measure, convention, method)
+        alone = pairwise_similarity(model, inputs, targets, layer, measure, convention, derivatives)
         np.testing.assert_array_equal(alone, matrix)
 
 
-@pytest.mark.parametrize("method", ["closed_form", "autograd"])
-def test_what_is_asked_for_twice_is_computed_once(method):
+@pytest.mark.parametrize("derivatives", ["closed_form", "autograd"])
+def test_what_is_asked_for_twice_is_computed_once(derivatives):
     model = network((5, 8, 6, 3), 1)
     inputs, targets = samples(15, 5, 3, 1)
-    once = similarity_matrices(model, inputs, targets, layers=[1], method=method)
+    once = similarity_matrices(model, inputs, targets, layers=[1], derivatives=derivatives)
     twice = similarity_matrices(
-        model, inputs, targets, layers=[1, 1], measures=MEASURES * 2, conventions=CONVENTIONS * 2,
-        method=method,
+        model, inputs, targets, layers=[1, 1], measures=[*MEASURES] * 2,
+        conventions=CONVENTIONS * 2, derivatives=derivatives,
     )  # fmt: skip
     assert_all_close(twice, once, 0)
 
@@ -533,7 +545,8 @@ def test_what_is_asked_for_twice_is_computed_once(method):
     [
         ({"measure": "hessian"}, "measure must be one of 'covariance', .*'loss_hessian'. Got 'hes"),
         ({"convention": "both"}, "convention must be one of 'printed', 'released'. Got 'both'"),
-        ({"method": "exact"}, "method must be one of 'auto', 'closed_form', 'autograd'. Got 'ex"),
+        ({"derivatives": "exact"},
+         "derivatives must be one of 'auto', 'closed_form', 'autograd'. Got 'exact'"),
         ({"layer": 0}, "layer must be between 1 and 2. Got 0"),
         ({"layer": 3}, "layer must be between 1 and 2. Got 3"),
         ({"layer": 1.0}, "layer must be between 1 and 2. Got 1.0"),
@@ -553,8 +566,9 @@ def test_what_is_asked_for_twice_is_computed_once(method):
         ({"model": nn.Sequential(nn.Linear(5, 3))}, "must have a hidden layer.* Got 1"),
         (
             {"model": nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)),
-             "method": "closed_form"},
-            "method must be 'autograd' for a model that is not .* Got 'closed_form' for Sequential",
+             "derivatives": "closed_form"},
+            "derivatives must be 'autograd' for a model that is not .* "
+            "Got 'closed_form' for Sequential",
         ),
     ],
 )  # fmt: skip
@@ -580,24 +594,24 @@ def test_lists_of_options_must_be_lists_and_not_empty(name, value):
 BY_HAND = np.array([[4.0, 2.0, 0.0], [2.0, 16.0, 6.0], [0.0, 6.0, 9.0]])
 
 
-def test_the_max_rule_divides_by_the_larger_self_similarity():
+def test_as_printed_the_larger_self_similarity_divides():
     # 2 / max(4, 16), 6 / max(16, 9).
     expected = [[1, 2 / 16, 0], [2 / 16, 1, 6 / 16], [0, 6 / 16, 1]]
     np.testing.assert_array_equal(normalize(BY_HAND), expected)
-    np.testing.assert_array_equal(normalize(BY_HAND, rule="max"), expected)
+    np.testing.assert_array_equal(normalize(BY_HAND, convention="printed"), expected)
 
 
-def test_the_geometric_rule_divides_by_the_geometric_mean_of_both():
+def test_as_released_the_geometric_mean_of_both_self_similarities_divides():
     # 2 / sqrt(4 * 16) = 2 / 8, 6 / sqrt(16 * 9) = 6 / 12: the roots are exact.
     expected = [[1, 2 / 8, 0], [2 / 8, 1, 6 / 12], [0, 6 / 12, 1]]
-    np.testing.assert_array_equal(normalize(BY_HAND, rule="geometric"), expected)
+    np.testing.assert_array_equal(normalize(BY_HAND, convention="released"), expected)
 
 
-@pytest.mark.parametrize("rule", ["max", "geometric"])
-def test_normalised_measures_lie_within_zero_and_one(trained, digits, rule):
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_normalised_measures_lie_within_zero_and_one(trained, digits, convention):
     matrices = similarity_matrices(trained, digits.test_inputs, digits.test_targets)
-    for matrix in matrices.values():
-        normalized = normalize(matrix, rule)
+    for matrix in map(np.asarray, matrices.values()):  # each by either half of a convention
+        normalized = normalize(matrix, convention)
         assert normalized.min() >= 0
         # By Cauchy and Schwarz at most 1; the products were summed in float32.
         assert normalized.max() <= 1 + 1e-6
@@ -605,31 +619,31 @@ def test_normalised_measures_lie_within_zero_and_one(trained, digits, rule):
         np.testing.assert_allclose(np.diagonal(normalized)[active], 1, rtol=1e-15)
 
 
-@pytest.mark.parametrize("rule", ["max", "geometric"])
-def test_normalising_forgets_scale_and_does_nothing_a_second_time(rule):
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_normalising_forgets_scale_and_does_nothing_a_second_time(convention):
     random = np.random.default_rng(0)
     for _ in range(3):
         factors = random.random((6, 4))
         matrix = factors @ factors.T
-        once = normalize(matrix, rule)
-        np.testing.assert_allclose(normalize(1e3 * matrix, rule), once, rtol=1e-14)
-        np.testing.assert_allclose(normalize(once, rule), once, rtol=1e-14)
+        once = normalize(matrix, convention)
+        np.testing.assert_allclose(normalize(1e3 * matrix, convention), once, rtol=1e-14)
+        np.testing.assert_allclose(normalize(once, convention), once, rtol=1e-14)
 
 
-def test_the_geometric_rule_forgets_the_scale_of_each_unit():
+def test_normalising_as_released_forgets_the_scale_of_each_unit():
     random = np.random.default_rng(1)
     factors = random.random((6, 4))
     scale = random.random((6, 1)) + 0.1
-    once = normalize(factors @ factors.T, "geometric")
-    again = normalize((scale * factors) @ (scale * factors).T, "geometric")
+    once = normalize(factors @ factors.T, "released")
+    again = normalize((scale * factors) @ (scale * factors).T, "released")
     np.testing.assert_allclose(again, once, rtol=1e-13)
 
 
-@pytest.mark.parametrize("rule", ["max", "geometric"])
-def test_a_dead_unit_stays_at_zero(rule):
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_a_dead_unit_stays_at_zero(convention):
     matrix = np.zeros((3, 3))
     matrix[:2, :2] = BY_HAND[:2, :2]
-    normalized = normalize(matrix, rule)
+    normalized = normalize(matrix, convention)
     assert not normalized[2].any()
     assert not normalized[:, 2].any()
     assert normalized[0, 0] == 1

@@ -1,4 +1,4 @@
-"""Tests of experiments.training.train: against a plain PyTorch loop, and to the bit."""
+"""Tests of experiments.training: against a plain PyTorch loop, and to the bit; and its files."""
 
 import json
 from copy import deepcopy
@@ -13,10 +13,14 @@ from safetensors.torch import save_file
 from torch.nn import functional
 from torch.nn.utils import parameters_to_vector
 
+from experiments import weights as files
 from experiments.config import TrainingConfig
 from experiments.data import Dataset, load, split
-from experiments.training import train as training
-from experiments.training.train import evaluate, load_weights, save_weights, train
+from experiments.training import stack as stacking
+from experiments.training.run import evaluate
+from experiments.training.stack import Stack
+from experiments.training.train import train
+from experiments.weights import load_weights, save_weights
 from modlib.models import MLP
 
 SHORT = TrainingConfig(hidden=(12, 8), max_epochs=3, batch_size=100, learning_rate=3e-3)
@@ -78,7 +82,7 @@ def test_the_stacked_gradient_equals_autograd(float64, widths, penalty):
     models = [MLP(widths, seed=seed) for seed in (0, 1, 2)]
     data = [toy(11, widths[0], widths[-1], seed, float64) for seed in (3, 4, 5)]
     with torch.inference_mode():
-        stack = training._Stack(models, config)
+        stack = Stack(models, config)
         values = stack.forward(torch.stack([d.train_inputs for d in data]), runs=[])
         targets = torch.stack([d.train_targets for d in data])
         error = values[-1].softmax(2) - functional.one_hot(targets, widths[-1])
@@ -101,7 +105,7 @@ def test_the_stacked_gradient_equals_autograd_through_dropout(float64):
         silencing = torch.Generator().manual_seed(7)
 
     with torch.inference_mode():
-        stack = training._Stack([model], config)
+        stack = Stack([model], config)
         values = stack.forward(data.train_inputs[None], [Run])
         error = values[-1].softmax(2) - functional.one_hot(data.train_targets, 3)
         stack.backward(values, error / 20)
@@ -117,7 +121,7 @@ def test_the_stacked_gradient_equals_autograd_through_dropout(float64):
 def test_adam_steps_equal_those_of_torch(float64):
     model = MLP((4, 3, 2), seed=0)
     with torch.inference_mode():
-        stack = training._Stack([model], TrainingConfig(l2=0.0))
+        stack = Stack([model], TrainingConfig(l2=0.0))
     plain = torch.nn.Parameter(stack.parameters[0].clone())
     optimizer = torch.optim.Adam([plain], lr=0.05)
     random = torch.Generator().manual_seed(0)
@@ -137,10 +141,10 @@ def test_compiled_adam_equals_its_twin_in_torch(dtype):
     state = [torch.rand(3, 50, generator=random, dtype=dtype) for _ in range(4)]
     twin = [tensor.clone() for tensor in state]
     rates = torch.tensor([0.1, 0.2, 0.3], dtype=dtype)
-    numbers = 0.05, *training.ADAM_BETAS, training.ADAM_EPSILON
+    numbers = 0.05, *stacking.ADAM_BETAS, stacking.ADAM_EPSILON
     arrays = [tensor.numpy() for tensor in (*state, rates)]
-    training.adam(*arrays, *map(arrays[0].dtype.type, numbers))
-    training._adam_in_torch(*twin, rates, *numbers)
+    stacking.adam(*arrays, *map(arrays[0].dtype.type, numbers))
+    stacking._adam_in_torch(*twin, rates, *numbers)
     torch.testing.assert_close(state, twin, rtol=10 * torch.finfo(dtype).eps, atol=0)
 
 
@@ -149,7 +153,7 @@ def test_units_are_silenced_at_the_rate_and_independently(rate):
     class Run:
         silencing = torch.Generator().manual_seed(0)
 
-    stack = training._Stack([MLP((4, 3, 2))], TrainingConfig(dropout=rate))
+    stack = Stack([MLP((4, 3, 2))], TrainingConfig(dropout=rate))
     silent = stack._dropout_mask(torch.ones(1, 1000, 200), [Run])[0] == 0
     # Five standard deviations of a mean of 200,000, and of the product of two neighbours.
     sigma = (rate * (1 - rate) / 200_000) ** 0.5
@@ -165,7 +169,7 @@ def test_dropout_keeps_the_expected_activation():
     class Run:
         silencing = torch.Generator().manual_seed(0)
 
-    stack = training._Stack([MLP((4, 3, 2))], TrainingConfig(dropout=0.3))
+    stack = Stack([MLP((4, 3, 2))], TrainingConfig(dropout=0.3))
     mask = stack._dropout_mask(torch.ones(1, 1000, 200), [Run])
     assert set(mask.unique().tolist()) == {0.0, float(torch.tensor(1.0) / torch.tensor(0.7))}
     assert mask.mean().item() == pytest.approx(1, abs=0.006)
@@ -536,10 +540,10 @@ def test_saving_replaces_a_file_whole(tmp_path):
 
 
 def test_a_failed_save_leaves_nothing_half_written(tmp_path):
-    (tmp_path / "network" / "printed").mkdir(parents=True)
+    (tmp_path / "network" / "inside").mkdir(parents=True)
     with pytest.raises(OSError, match="network"):
         save_weights(MLP((5, 4, 3)), tmp_path / "network")
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["printed", "network"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["inside", "network"]
 
 
 def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
@@ -551,7 +555,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
         beside.write_bytes(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(training, "save_file", fail)
+    monkeypatch.setattr(files, "save_file", fail)
     with pytest.raises(OSError, match="disk full"):
         save_weights(MLP((5, 4, 3), seed=1), path)
     assert path.read_bytes() == before

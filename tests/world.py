@@ -6,9 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from experiments.analysis import METHODS
 from modlib.comparison import AGREEMENT_MEASURES
-from modlib.similarity.compute import UPSTREAM
+from modlib.similarity.measures import METHODS, UPSTREAM
 
 STRENGTHS = {"l2": (1, 2, 3, 4), "l1": (1, 2, 3, 4), "dropout": (1, 2, 3, 4), "untrained": (0,)}
 N_SEEDS = {"l2": 4, "l1": 4, "dropout": 4, "untrained": 6}
@@ -23,7 +22,7 @@ def look(measure):
 def world(
     q=lambda net, layer, measure, normalized: 0.2,
     spectral=lambda q: q - 0.05,
-    one_cluster=lambda q: q - 0.02,
+    one_module=lambda q: q - 0.02,
     n=lambda net, layer, measure, normalized: 4,
     element=lambda net, a, b: 0.5,
     retest=0.9,
@@ -60,7 +59,7 @@ def world(
             modules.append(
                 {"network": net.name, "layer": layer, "measure": method[0],
                  "normalized": method[1], "q": found, "q_best": found,
-                 "q_spectral": spectral(found), "q_one_module": one_cluster(found),
+                 "q_spectral": spectral(found), "q_one_module": one_module(found),
                  "effective": clusters + extra, "retest": retest,
                  "labels_best": np.arange(60) % round(clusters)}
             )  # fmt: skip

@@ -69,7 +69,7 @@ def draw_against_strength(
     regularizer
         ``"l2"``, ``"l1"`` or ``"dropout"``.
     style
-        Options of ``Axes.plot``, such as those of :func:`method_style`.
+        Options of ``Axes.plot``, such as those of :func:`modlib.plotting.method_style`.
     """
     options: dict[str, Any] = {"marker": ".", "markersize": 4} | style
     (line,) = ax.plot(strength, mean, **options)

@@ -1,0 +1,168 @@
+"""Figures of modularity, or of the number of modules, against the strength of regularisers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from experiments.regularizers import REGULARIZERS, UNTRAINED
+from experiments.report.figures import REGULARIZER_NAMES, draw_against_strength, draw_bands
+from experiments.report.frames import by_setting
+from modlib import plotting
+from modlib.similarity.measures import MEASURES
+
+FAMILY_COLORS = {
+    "upstream": plotting.COLORS["covariance"],
+    "downstream": plotting.COLORS["loss_hessian"],
+}
+"""The colour of each family of measures."""
+
+
+def regularizers_in(frame: pd.DataFrame) -> list[str]:
+    """Names of the regularisers that a frame has networks of, in the order of the paper."""
+    return [name for name in REGULARIZERS if name in set(frame["regularizer"])]
+
+
+# ------------------------------------------------------------------------------------ the headline
+
+
+def draw_headline(modules: pd.DataFrame, agreement: np.ndarray) -> Figure:
+    """Draw the families' modularity by strength, and beside it the agreement of methods.
+
+    Parameters
+    ----------
+    modules
+        Rows of the table of modules in one convention, with the ``family`` of each measure;
+        a panel for each regulariser.
+    agreement
+        Shape ``[methods, methods]``, in [0, 1].
+    """
+    names = regularizers_in(modules)
+    figure, axes = plt.subplots(
+        1, len(names) + 1, figsize=(6.4, 1.9), width_ratios=[*[1] * len(names), 1.2]
+    )
+    overview = by_setting(modules, "q", ["family", "normalized"])
+    for ax, name in zip(axes[:-1], names, strict=True):
+        if ax is not axes[0]:
+            ax.sharey(axes[0])
+            ax.tick_params(labelleft=False)
+        _draw_families(ax, overview[overview["regularizer"] == name], name)
+    axes[0].set_ylabel("modularity Q")
+    axes[0].set_ylim(bottom=0)
+    _draw_blocks(axes[-1], agreement)
+    return figure
+
+
+def _draw_families(ax: Axes, overview: pd.DataFrame, regularizer: str) -> None:
+    for (family, normalized), curve in overview.groupby(["family", "normalized"]):
+        draw_against_strength(
+            ax, curve["strength"], curve["mean"], curve["error"], regularizer=regularizer,
+            color=FAMILY_COLORS[family], linestyle="--" if normalized else "-", markersize=3,
+        )  # fmt: skip
+    ax.minorticks_off()
+
+
+def _draw_blocks(ax: Axes, agreement: np.ndarray) -> None:
+    plotting.draw_agreement_map(ax, agreement)
+    ax.set_xlabel("agreement")
+    n_upstream, n_methods = plotting.N_UPSTREAM, len(agreement)
+    middles = (n_upstream - 1) / 2, (n_upstream + n_methods - 1) / 2
+    for place, (family, color) in zip(middles, FAMILY_COLORS.items(), strict=True):
+        ax.text(
+            -0.9, place, family, rotation=90, ha="right", va="center", color=color, fontsize=7
+        )  # fmt: skip
+
+
+# -------------------------------------------------------------------------------------- a grid
+
+
+def draw_grid(
+    frames: Mapping[str, pd.DataFrame], value: str, label: str, *, lowest: float, n_bands: int
+) -> Figure:
+    """Draw a row of panels for each frame and regulariser, and a column for each measure.
+
+    Parameters
+    ----------
+    frames
+        Rows of the table of modules in one convention, such as those of one layer, by what is
+        added to the labels of their rows. Panels of all frames but the first have a grey ground.
+    value
+        The column to draw, such as ``"q"``: its mean over networks, with standard errors.
+    label
+        What it is called.
+    lowest
+        Where the axes of values begin.
+    n_bands
+        How many standard deviations of untrained networks are shaded, if there are any.
+    """
+    kinds = regularizers_in(next(iter(frames.values())))
+    rows = [(name, kind) for name in frames for kind in kinds]
+    figure, axes = plt.subplots(
+        len(rows), len(MEASURES), figsize=(6.4, 0.4 + 1.25 * len(rows)),
+        sharex="row", sharey="col", squeeze=False,
+    )  # fmt: skip
+    summaries = {name: _by_method(frame, value) for name, frame in frames.items()}
+    for (name, kind), row in zip(rows, axes, strict=True):
+        for measure, ax in zip(MEASURES, row, strict=True):
+            for normalized in (False, True):
+                _draw_method(ax, summaries[name], (measure, normalized), kind, n_bands)
+            ax.set(xlabel="", facecolor="white" if name == rows[0][0] else "0.95")
+        row[0].set_ylabel(REGULARIZER_NAMES[kind].replace(" prob", "\nprob") + name)
+    for measure, ax in zip(MEASURES, axes[0], strict=True):
+        ax.set_title(plotting.NAMES[measure], color=plotting.COLORS[measure])
+        ax.yaxis.set_major_locator(MaxNLocator(4))
+        ax.set_ylim(bottom=lowest)
+    figure.align_ylabels(axes[:, 0])
+    figure.supylabel(label, fontsize=9)
+    return figure
+
+
+def _by_method(frame: pd.DataFrame, value: str) -> Any:
+    method = ["measure", "normalized"]
+    return by_setting(frame, value, method).groupby([*method, "regularizer"])
+
+
+def _draw_method(
+    ax: Axes, summary: Any, method: tuple[str, bool], regularizer: str, n_bands: int
+) -> None:
+    """One curve, over the bands of untrained networks."""
+    curve = summary.get_group((*method, regularizer))
+    draw_against_strength(
+        ax, curve["strength"], curve["mean"], curve["error"], regularizer=regularizer,
+        **plotting.method_style(*method), markersize=3,
+    )  # fmt: skip
+    ax.minorticks_off()
+    if (*method, UNTRAINED) in summary.groups:
+        (start,) = summary.get_group((*method, UNTRAINED)).to_dict("records")
+        draw_bands(ax, start["mean"], start["error"] * start["n"] ** 0.5, n_bands)
+
+
+# ----------------------------------------------------------------------------------- single layers
+
+
+def draw_layers(layers: Mapping[tuple[str, float], tuple[np.ndarray, np.ndarray, float]]) -> Figure:
+    """Draw the similarities of a layer under rising dropout, units sorted by module.
+
+    Parameters
+    ----------
+    layers
+        For each measure and probability of dropout, in the order of rows and columns: the
+        normalised similarity ``[units, units]``, the labels ``[units]`` and Q.
+    """
+    measures, strengths = (list(dict.fromkeys(part)) for part in zip(*layers, strict=True))
+    figure, axes = plt.subplots(
+        len(measures), len(strengths), figsize=(6.4, 3.9), squeeze=False
+    )  # fmt: skip
+    for measure, row in zip(measures, axes, strict=True):
+        row[0].set_ylabel(plotting.method_name(measure, True), color=plotting.COLORS[measure])
+        for strength, ax in zip(strengths, row, strict=True):
+            matrix, labels, q = layers[measure, strength]
+            plotting.draw_similarity(ax, matrix, labels)
+            heading = f"dropout {strength:g}\n" if ax in axes[0] else ""
+            ax.set_title(f"{heading}Q = {q:.2f}")
+    return figure
