@@ -191,7 +191,9 @@ def test_only_optima_of_the_same_layer_are_compared():
 
 def test_no_proofs_give_no_agreement_of_proofs():
     proven = pd.DataFrame(columns=[*optima.MATRIX, "labels_proven"])
-    assert not len(optima.proven_agreement(proven))
+    found = optima.proven_agreement(proven)
+    assert not len(found)
+    assert list(found.columns) == ["network", "layer", *blocks.PAIR, "element_proven"]
 
 
 def test_changes_of_28_pairs_are_drawn_and_means_of_four_blocks():
