@@ -36,6 +36,10 @@ def method_name(measure: str, normalized: bool) -> str:
     return NAMES[measure] + (", norm." if normalized else "")
 
 
+METHOD_NAMES = [method_name(*method) for method in METHODS]
+"""The short names of all methods, in their order."""
+
+
 def method_style(measure: str, normalized: bool) -> dict[str, str]:
     """Colour and dashes of one of the eight methods, as options of ``Axes.plot``."""
     return {"color": COLORS[measure], "linestyle": "--" if normalized else "-"}

@@ -1,4 +1,4 @@
-"""Tests of experiments.report.alignment: CKA from covariances against CKA from activations."""
+"""Tests of chapters.alignment: CKA from covariances against CKA from activations."""
 
 import matplotlib as mpl
 import numpy as np
@@ -8,7 +8,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from experiments.report import alignment
+from experiments.report.chapters import alignment
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ mpl.use("Agg")
 
 from matplotlib.figure import Figure
 
-from experiments.report import blocks
+from experiments.report.chapters import blocks
 from experiments.report.readings import PAIRS
 
 

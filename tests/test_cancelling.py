@@ -1,4 +1,4 @@
-"""Tests of experiments.report.cancelling: what signs undo, by hand."""
+"""Tests of chapters.cancelling: what signs undo, by hand."""
 
 import matplotlib as mpl
 import numpy as np
@@ -9,7 +9,7 @@ mpl.use("Agg")
 from matplotlib import colors
 from matplotlib import pyplot as plt
 
-from experiments.report import cancelling
+from experiments.report.chapters import cancelling
 
 
 @pytest.fixture(autouse=True)

@@ -1,11 +1,11 @@
-"""Tests of experiments.report.chance: the formulas against every permutation there is."""
+"""Tests of chapters.chance: the formulas against every permutation there is."""
 
 from itertools import permutations
 
 import numpy as np
 import pytest
 
-from experiments.report.chance import beyond_chance, element_and_chance
+from experiments.report.chapters.chance import beyond_chance, element_and_chance
 from modlib.comparison import agreement
 
 ASSIGNMENTS = [

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from experiments.report import contrasts
+from experiments.report.chapters import contrasts
 
 VERDICTS = {
     ("c1", "printed"): ("holds", "holds"), ("c1", "released"): ("partly", "holds"),

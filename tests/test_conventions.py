@@ -7,7 +7,8 @@ import pytest
 
 mpl.use("Agg")
 
-from experiments.report import blocks, conventions
+from experiments.report.chapters import conventions
+from modlib import plotting
 from modlib.similarity.measures import MEASURES, METHODS
 
 # ----------------------------------------------------------------------------------- toy examples
@@ -177,4 +178,4 @@ def test_agreement_of_methods_with_themselves_stands_beside_its_ceiling():
     segments = [segment for lines in across.collections for segment in lines.get_segments()]
     bars = [list(segment.mean(axis=0)) for segment in segments if np.ptp(segment[:, 1]) == 0]
     np.testing.assert_allclose(bars, 2 * [[place, place / 10] for place in range(8)])
-    assert [label.get_text() for label in across.get_xticklabels()] == blocks.METHOD_NAMES
+    assert [label.get_text() for label in across.get_xticklabels()] == plotting.METHOD_NAMES

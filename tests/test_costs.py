@@ -11,7 +11,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from experiments.report import costs
+from experiments.report.chapters import costs
 
 HOUR = 3600.0
 

@@ -9,7 +9,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from experiments.report import effects
+from experiments.report.chapters import effects
 from experiments.report.claims import CLAIMS
 from experiments.report.readings import READINGS
 

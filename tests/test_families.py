@@ -9,7 +9,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from experiments.report import families
+from experiments.report.chapters import families
 from experiments.report.readings import PAIRS
 from modlib.similarity.measures import METHODS
 

@@ -1,4 +1,4 @@
-"""Tests of experiments.report.graph: cuts against their definition and all partitions."""
+"""Tests of chapters.graph: cuts against their definition and all partitions."""
 
 from itertools import pairwise, product
 
@@ -11,7 +11,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from experiments.report import graph
+from experiments.report.chapters import graph
 
 
 @pytest.fixture(autouse=True)

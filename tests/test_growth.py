@@ -8,7 +8,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from experiments.report import growth
+from experiments.report.chapters import growth
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.report import ledger
+from experiments.report.chapters import ledger
 from experiments.report.claims import CHAPTERS, CLAIMS, HYPOTHESES
 from experiments.report.readings import READINGS
 

@@ -1,4 +1,4 @@
-"""Tests of experiments.report.matrices: which matrix is drawn where, and in which order."""
+"""Tests of chapters.matrices: which matrix is drawn where, and in which order."""
 
 import matplotlib as mpl
 import numpy as np
@@ -8,7 +8,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from experiments.report import matrices
+from experiments.report.chapters import matrices
 from modlib import plotting
 from modlib.clustering.modules import Modules
 from modlib.similarity.measures import MEASURES, METHODS

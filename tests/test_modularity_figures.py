@@ -12,7 +12,7 @@ mpl.use("Agg")
 from matplotlib import colors
 from matplotlib import pyplot as plt
 
-from experiments.report import modularity
+from experiments.report.chapters import modularity
 from modlib import plotting
 from modlib.similarity.measures import MEASURES, METHODS
 

@@ -7,7 +7,8 @@ import pytest
 
 mpl.use("Agg")
 
-from experiments.report import blocks, optima
+from experiments.report import notes
+from experiments.report.chapters import blocks, optima
 from modlib.similarity.measures import METHODS
 
 
@@ -60,7 +61,7 @@ def test_there_are_certificates_for_the_printed_convention_only():
 
 
 def test_the_note_gives_the_reason_as_text():
-    html = optima.nothing_proven_note("a < b").data
+    html = notes.nothing_proven_note("a < b").data
     assert "Nothing is proven here" in html
     assert "a &lt; b" in html
 

@@ -1,4 +1,4 @@
-"""Tests of experiments.report.pairs: every pair once, and a dot for it."""
+"""Tests of chapters.pairs: every pair once, and a dot for it."""
 
 import matplotlib as mpl
 import numpy as np
@@ -9,7 +9,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from experiments.report import pairs
+from experiments.report.chapters import pairs
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,8 @@
-"""Tests of experiments.report.patterns: cosines of connections, by hand."""
+"""Tests of chapters.patterns: cosines of connections, by hand."""
 
 import numpy as np
 
-from experiments.report.patterns import pattern_similarity
+from experiments.report.chapters.patterns import pattern_similarity
 
 FIRST = np.array([[3.0, 4.0], [4.0, 3.0], [-6.0, -8.0], [0.0, 0.0]])  # a row for each unit
 SECOND = np.array([[1.0, 0.0, 5.0, 2.0], [0.0, 1.0, 5.0, 0.0]])  # a column for each unit

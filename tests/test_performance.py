@@ -7,7 +7,7 @@ import pytest
 
 mpl.use("Agg")
 
-from experiments.report import performance
+from experiments.report.chapters import performance
 
 
 def network(regularizer, strength, seed, accuracy, **others):

@@ -12,7 +12,7 @@ mpl.use("Agg")
 from matplotlib import colors
 from matplotlib import pyplot as plt
 
-from experiments.report import redundancy
+from experiments.report.chapters import redundancy
 from experiments.report.figures import REGULARIZER_COLORS
 
 KINDS = {"untrained": (0.0,), "dropout": (0.1, 0.4), "l2": (1e-5, 1e-3)}

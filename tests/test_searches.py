@@ -7,7 +7,7 @@ import pytest
 
 mpl.use("Agg")
 
-from experiments.report import searches
+from experiments.report.chapters import searches
 from modlib.clustering.modules import Modules, Trace
 
 MODULES = pd.DataFrame(

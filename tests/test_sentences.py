@@ -2,8 +2,8 @@
 
 import pytest
 
+from experiments.report.chapters.sentences import SENTENCES, UNTESTED, paragraph
 from experiments.report.claims import CLAIMS
-from experiments.report.sentences import SENTENCES, UNTESTED, paragraph
 
 
 def test_every_claim_has_a_sentence_for_each_verdict():

@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 
 mpl.use("agg")
 
-from experiments.report.setting import draw_agreements, draw_histories, draw_modularity
+from experiments.report.chapters.setting import draw_agreements, draw_histories, draw_modularity
 from modlib.similarity.conventions import CONVENTIONS
 from modlib.similarity.measures import METHODS
 

@@ -1,4 +1,4 @@
-"""Tests of experiments.report.shares: which images have a say, by hand."""
+"""Tests of chapters.shares: which images have a say, by hand."""
 
 import matplotlib as mpl
 import numpy as np
@@ -9,7 +9,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from experiments.report import shares
+from experiments.report.chapters import shares
 from modlib import plotting
 from modlib.similarity.measures import MEASURES
 

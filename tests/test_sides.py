@@ -1,9 +1,9 @@
-"""Tests of experiments.report.sides: what is averaged, and what is left out."""
+"""Tests of chapters.sides: what is averaged, and what is left out."""
 
 import numpy as np
 import pytest
 
-from experiments.report.sides import mean_by_side
+from experiments.report.chapters.sides import mean_by_side
 
 
 def test_blocks_are_averaged_without_the_diagonal():

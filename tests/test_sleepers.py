@@ -8,7 +8,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from experiments.report.sleepers import draw_sleepers
+from experiments.report.chapters.sleepers import draw_sleepers
 
 
 def test_variances_fall_unused_units_left_out_and_curves_have_their_names():

@@ -1,4 +1,4 @@
-"""Tests of experiments.report.totals: how much of the similarity each unit has, by hand."""
+"""Tests of chapters.totals: how much of the similarity each unit has, by hand."""
 
 import matplotlib as mpl
 import numpy as np
@@ -8,7 +8,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from experiments.report import totals
+from experiments.report.chapters import totals
 from modlib import plotting
 from modlib.similarity.measures import MEASURES
 

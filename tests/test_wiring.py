@@ -1,4 +1,4 @@
-"""Tests of experiments.report.wiring: what is compared with what, and where it is drawn."""
+"""Tests of chapters.wiring: what is compared with what, and where it is drawn."""
 
 import matplotlib as mpl
 import numpy as np
@@ -10,7 +10,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from experiments.report import wiring
+from experiments.report.chapters import wiring
 from modlib import plotting
 from modlib.similarity.measures import METHODS
 

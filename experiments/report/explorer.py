@@ -18,7 +18,7 @@ import pandas as pd
 from experiments.names import network_name, setting_of
 from experiments.paper import CERTIFIED_CONVENTION
 from experiments.report.examples import Examples, read_examples
-from experiments.report.figures import REGULARIZER_TITLES
+from experiments.report.figures import CONVENTION_NAMES, REGULARIZER_TITLES
 from experiments.report.frames import Results, read_results
 from modlib.plotting import COLORS, TITLES
 from modlib.similarity.conventions import CONVENTIONS
@@ -88,7 +88,7 @@ def _index(tables: Results | None, examples: Examples | None) -> Data:
         "titles": {
             "regularizer": REGULARIZER_TITLES,
             "measure": MEASURE_TITLES,
-            "convention": {name: f"as {name}" for name in CONVENTIONS},
+            "convention": CONVENTION_NAMES,
         },
         "colors": COLORS,
         "colormaps": {kind: _colors(name) for kind, name in COLORMAPS.items()},

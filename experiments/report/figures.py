@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from experiments.regularizers import REGULARIZERS, UNTRAINED
+from modlib.similarity.conventions import CONVENTIONS
 
 _COLORS = {"l2": "#009E73", "l1": "#CC79A7", "dropout": "#000000"}
 _TITLES = {"l2": "L2 penalty", "l1": "L1 penalty"}
@@ -23,6 +24,8 @@ REGULARIZER_NAMES = {name: _LABELS.get(name, REGULARIZER_TITLES[name]) for name 
     UNTRAINED: "untrained"
 }
 """What the strength of each is called on an axis."""
+CONVENTION_NAMES = {name: f"as {name}" for name in CONVENTIONS}
+"""What each convention is called in a figure or a table."""
 DROPPED_COLOR = "#D55E00"
 STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",

@@ -38,3 +38,13 @@ def provenance_note(manifest: Mapping[str, Any]) -> HTML:
         f"modlib {versions['modlib']}, PyTorch {escape(versions['torch'])}, data {escape(data)}; "
         f"networks.parquet {manifest['files']['networks.parquet'][:8]}.</p>"
     )
+
+
+def nothing_proven_note(reason: str) -> HTML:
+    """Return a visible note that nothing on this page is proven, and why."""
+    return HTML(
+        '<div class="admonition warning"><p class="admonition-title">Nothing is proven here</p>'
+        f"<p>There are no certificates for this page: {escape(reason)}. In their place stand the "
+        "best assignments found, for the networks with seed 0; the table below is empty, and the "
+        "numbers that should come from it are missing.</p></div>"
+    )

@@ -9,8 +9,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.report.chapters.modularity import regularizers_in
 from experiments.report.figures import draw_against_strength
-from experiments.report.modularity import regularizers_in
 from modlib import plotting
 from modlib.similarity.measures import METHODS
 
@@ -39,18 +39,13 @@ def square(pairs: Any, diagonal: Any) -> np.ndarray:
     return matrix
 
 
-def method_names() -> list[str]:
-    """Short names of the methods, for labels."""
-    return [plotting.method_name(*method) for method in METHODS]
-
-
 # -------------------------------------------------------------------------------------- matrices
 
 
 def draw_matrix(agreement: np.ndarray) -> Figure:
     """Draw the agreement of every two methods, ``[methods, methods]``, with a scale of colours."""
     figure, ax = plt.subplots(figsize=(5.0, 4.2))
-    image = plotting.draw_agreement(ax, agreement, method_names())
+    image = plotting.draw_agreement(ax, agreement, plotting.METHOD_NAMES)
     figure.colorbar(image, label="element-centric similarity", shrink=0.7)
     return figure
 
@@ -61,7 +56,7 @@ def draw_matrices(agreements: Mapping[str, np.ndarray]) -> Figure:
         1, len(agreements), figsize=(6.4, 3.6), sharey=True, squeeze=False
     )  # fmt: skip
     for ax, (name, agreement) in zip(axes[0], agreements.items(), strict=True):
-        plotting.draw_agreement(ax, agreement, method_names())
+        plotting.draw_agreement(ax, agreement, plotting.METHOD_NAMES)
         ax.set_title(name)
     return figure
 
@@ -69,8 +64,8 @@ def draw_matrices(agreements: Mapping[str, np.ndarray]) -> Figure:
 def draw_change(before: np.ndarray, after: np.ndarray) -> Figure:
     """Draw agreements ``[methods, methods]`` before training, and what training changes."""
     figure, axes = plt.subplots(1, 2, figsize=(6.4, 3.6), sharey=True)
-    plotting.draw_agreement(axes[0], before, method_names())
-    plotting.draw_agreement_change(axes[1], after - before, method_names())
+    plotting.draw_agreement(axes[0], before, plotting.METHOD_NAMES)
+    plotting.draw_agreement_change(axes[1], after - before, plotting.METHOD_NAMES)
     axes[0].set_title("untrained")
     axes[1].set_title("trained minus untrained")
     return figure

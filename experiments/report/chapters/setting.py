@@ -37,7 +37,6 @@ def draw_modularity(modules: pd.DataFrame) -> Figure:
         len(layers), len(CONVENTIONS), figsize=(6.4, 1.2 + 1.5 * len(layers)),
         sharex=True, sharey=True, squeeze=False,
     )  # fmt: skip
-    names = [plotting.method_name(*method) for method in METHODS]
     for row, layer in zip(axes, layers, strict=True):
         for ax, convention in zip(row, CONVENTIONS, strict=True):
             here = modules[(modules["layer"] == layer) & (modules["convention"] == convention)]
@@ -50,7 +49,10 @@ def draw_modularity(modules: pd.DataFrame) -> Figure:
             ax.set_title(f"layer {layer}, {convention}")
         row[0].set_ylabel("modularity Q")
     for ax in axes[-1]:
-        ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
+        ax.set_xticks(
+            range(len(METHODS)), plotting.METHOD_NAMES, rotation=45, ha="right",
+            rotation_mode="anchor",
+        )  # fmt: skip
     return figure
 
 
@@ -67,13 +69,12 @@ def draw_agreements(
         Which of the two to draw.
     """
     layers = sorted(modules["layer"].unique())
-    names = [plotting.method_name(*method) for method in METHODS]
     figure, axes = plt.subplots(len(layers), 1, figsize=(4.6, 4.1 * len(layers)), squeeze=False)
     for ax, layer in zip(axes[:, 0], layers, strict=True):
         pairs, found = (
             frame[(frame["layer"] == layer) & (frame["convention"] == convention)]
             for frame in (agreement, modules)
         )
-        plotting.draw_agreement(ax, mean_agreement(pairs, found), names)
+        plotting.draw_agreement(ax, mean_agreement(pairs, found), plotting.METHOD_NAMES)
         ax.set_title(f"layer {layer}")
     return figure

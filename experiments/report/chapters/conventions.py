@@ -11,22 +11,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.regularizers import REGULARIZERS, UNTRAINED
-from experiments.report.blocks import (
-    METHOD_NAMES,
+from experiments.report.chapters.blocks import (
     draw_agreement,
     draw_change,
     name_upright,
     side_of,
 )
 from experiments.report.examples import Examples
-from experiments.report.figures import draw_against_strength, draw_bands
+from experiments.report.figures import CONVENTION_NAMES, draw_against_strength, draw_bands
 from experiments.report.frames import by_setting
 from modlib import plotting
 from modlib.clustering.find import find_modules
 from modlib.similarity.conventions import CONVENTIONS, normalize
 from modlib.similarity.measures import DOWNSTREAM, MEASURES, METHODS
 
-NAMES = {"printed": "as printed", "released": "as released"}
 COLORS = {"printed": "#D55E00", "released": "#0072B2"}
 RULES = {"raw": None, "by the larger": "printed", "by the geometric mean": "released"}
 """Ways to normalise, and the convention that each is a part of."""
@@ -133,7 +131,7 @@ def taken_apart(
                 given = normalize(matrix, normalization) if normalization else matrix
                 found = find_modules(given, n_steps=n_steps)
                 explained = scale_explained(matrix, found.labels)
-                rows.append((network, NAMES[convention], rule, found.q, explained))
+                rows.append((network, CONVENTION_NAMES[convention], rule, found.q, explained))
     names = ["network", "convention", "rule"]
     table = pd.DataFrame(rows, columns=[*names, "Q", "scale in clusters"])
     return table.groupby(names, sort=False).mean().unstack("rule")
@@ -163,7 +161,7 @@ def draw_modularity(modules: pd.DataFrame, column: str, conventions: Sequence[st
         for ax, regularizer in zip(row, REGULARIZERS, strict=True):
             draw_bands(ax, untrained.mean(), untrained.std())
             _draw_curves(ax, here[here["regularizer"] == regularizer], column, regularizer)
-        row[0].set_ylabel(f"Q, {NAMES[name]}")
+        row[0].set_ylabel(f"Q, {CONVENTION_NAMES[name]}")
     for ax in axes[0]:
         ax.set_xlabel("")
     axes[0, 0].set_ylim(bottom=0)
@@ -256,11 +254,12 @@ def draw_agreements(
     """
     figure, axes = plt.subplots(2, 2, figsize=(6.4, 6.8))
     for ax, (name, matrix) in zip(axes[0], matrices.items(), strict=True):
-        draw_agreement(ax, matrix, NAMES[name])
+        draw_agreement(ax, matrix, CONVENTION_NAMES[name])
         ax.set_xticklabels([])
     axes[0, 1].set_yticklabels([])
     (one, first), (other, second) = matrices.items()
-    draw_change(axes[1, 0], second - first, f"{NAMES[other]} minus {NAMES[one]}")
+    change = f"{CONVENTION_NAMES[other]} minus {CONVENTION_NAMES[one]}"
+    draw_change(axes[1, 0], second - first, change)
     name_upright(axes[1, 0])
     _draw_across(axes[1, 1], across, ceiling)
     return figure
@@ -277,6 +276,6 @@ def _draw_across(ax: Axes, across: pd.Series, ceiling: pd.Series) -> None:
                 markersize=5, alpha=0.5 if method.normalized else 1,
             )  # fmt: skip
             ax.hlines(ceiling[method], place - 0.35, place + 0.35, color="0.5", linewidth=1)
-    ax.set_xticks(range(len(METHODS)), METHOD_NAMES, rotation=90)
+    ax.set_xticks(range(len(METHODS)), plotting.METHOD_NAMES, rotation=90)
     ax.set(ylim=(0, 1.03), title="printed with released")
     ax.set_ylabel("agreement")

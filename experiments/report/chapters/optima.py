@@ -1,19 +1,17 @@
 """How far searches are from the best modules, and what the best would change: numbers, figures."""
 
 from collections.abc import Mapping
-from html import escape
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from IPython.display import HTML
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.paper import CERTIFIED_CONVENTION
 from experiments.regularizers import UNTRAINED
-from experiments.report.blocks import (
+from experiments.report.chapters.blocks import (
     BLOCKS,
     PAIR,
     block_of,
@@ -112,16 +110,6 @@ def reason_for_none(certificates: pd.DataFrame | None, convention: str) -> str:
     if convention != CERTIFIED_CONVENTION:
         return "certificates were made for absolute values inside the mean only"
     return ""
-
-
-def nothing_proven_note(reason: str) -> HTML:
-    """Return a visible note that nothing on this page is proven, and why."""
-    return HTML(
-        '<div class="admonition warning"><p class="admonition-title">Nothing is proven here</p>'
-        f"<p>There are no certificates for this page: {escape(reason)}. In their place stand the "
-        "best assignments found, for the networks with seed 0; the table below is empty, and the "
-        "numbers that should come from it are missing.</p></div>"
-    )
 
 
 def certified_sample(certificates: pd.DataFrame, modules: pd.DataFrame) -> pd.DataFrame:

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.regularizers import UNTRAINED
+from experiments.report.chapters.modularity import regularizers_in
 from experiments.report.figures import REGULARIZER_COLORS, draw_against_strength
 from experiments.report.frames import by_setting
-from experiments.report.modularity import regularizers_in
 from modlib import plotting
 from modlib.similarity.measures import SIDES, UPSTREAM
 

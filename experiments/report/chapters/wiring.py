@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from torch import Tensor
 
 from experiments.regularizers import REGULARIZERS, UNTRAINED
-from experiments.report.chance import beyond_chance
+from experiments.report.chapters.chance import beyond_chance
 from experiments.report.figures import REGULARIZER_NAMES, draw_against_strength
 from modlib import plotting
 from modlib.similarity.measures import MEASURES, METHODS, Method

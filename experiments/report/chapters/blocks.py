@@ -7,13 +7,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from modlib import plotting
-from modlib.similarity.measures import DOWNSTREAM, METHODS
+from modlib.similarity.measures import DOWNSTREAM
 
 PAIR = ["measure_a", "normalized_a", "measure_b", "normalized_b"]
 """Columns of the table of agreement that name a pair."""
 BLOCKS = ["raw with normalised", "within upstream", "within downstream", "between the two"]
 """Kinds of pairs, from those that are most alike to those that are least."""
-METHOD_NAMES = [plotting.method_name(*method) for method in METHODS]
 
 
 def side_of(measure_a: str, measure_b: str) -> str:
@@ -58,14 +57,14 @@ def with_errors(means: pd.Series, errors: pd.Series) -> pd.Series:
 
 def draw_agreement(ax: Axes, matrix: np.ndarray, title: str) -> None:
     """Draw the agreement of every two methods ``[methods, methods]``; what is missing is blank."""
-    plotting.draw_agreement(ax, matrix, METHOD_NAMES)
+    plotting.draw_agreement(ax, matrix, plotting.METHOD_NAMES)
     ax.set_title(title)
     _clear_missing(ax)
 
 
 def draw_change(ax: Axes, change: np.ndarray, title: str) -> None:
     """Draw the change of the agreements ``[methods, methods]``; what is missing is blank."""
-    plotting.draw_agreement_change(ax, change, METHOD_NAMES)
+    plotting.draw_agreement_change(ax, change, plotting.METHOD_NAMES)
     ax.set_title(title)
     _clear_missing(ax)
 
@@ -78,4 +77,6 @@ def _clear_missing(ax: Axes) -> None:
 
 def name_upright(ax: Axes) -> None:
     """Write the names of methods below a matrix from bottom to top."""
-    ax.set_xticklabels(METHOD_NAMES, rotation=90, ha="center", va="top", rotation_mode="default")
+    ax.set_xticklabels(
+        plotting.METHOD_NAMES, rotation=90, ha="center", va="top", rotation_mode="default"
+    )

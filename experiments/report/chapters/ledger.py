@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from experiments.report.claims import CHAPTERS, CLAIMS, HYPOTHESES
+from experiments.report.figures import CONVENTION_NAMES
 from experiments.report.readings import READINGS
 
 SIGNS = {"holds": "●", "partly": "◐", "does not hold": "○", "not tested": "\u2013"}
 """What stands for each verdict."""
-CONVENTION_NAMES = {"printed": "as printed", "released": "as released"}
 SEARCH_NAMES = {"paper": "paper's clusters", "best": "best clusters"}
 EXPECTED = (
     "Dropout decreases modularity.",

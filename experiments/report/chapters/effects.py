@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from experiments.report.chapters.ledger import reading_name
 from experiments.report.claims import CLAIMS, Part
-from experiments.report.ledger import reading_name
 from experiments.report.readings import READINGS
 
 FILLS = {"holds": "full", "partly": "left", "does not hold": "none"}
