@@ -240,7 +240,8 @@ def proven_agreement(proven: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``network``, ``layer``, those of :data:`PAIR`, and ``element_proven``.
+        ``network``, ``layer``, those of :data:`~experiments.report.chapters.blocks.PAIR`, and
+        ``element_proven``.
     """
     rows = []
     for (network, layer), found in proven.groupby(["network", "layer"]):
