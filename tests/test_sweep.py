@@ -145,7 +145,7 @@ def test_the_hash_of_a_run_is_of_its_parameters_and_nothing_else():
 
 def test_two_runs_of_a_grid_cannot_have_one_name():
     grid = lambda: [Run("twins", "one", {"a": n}) for n in (1, 2)]  # noqa: E731
-    with pytest.raises(ValueError, match=r"runs must have a name each. Got 'one' twice"):
+    with pytest.raises(ValueError, match=r"runs must have a name each. Got 'one' 2 times"):
         Experiment("twins", "none", {}, {"full": grid}).runs("full")
     with pytest.raises(ValueError, match=r"preset must be one of 'full', 'smoke'. Got 'large'"):
         EXPERIMENT.runs("large")

@@ -91,11 +91,13 @@ def certify_runs(
         place: folder / f"{run.id}-{place}-{code}-{time_limit:g}s.parquet" for run, place in wanted
     }
     pending = [(run, place) for run, place in wanted if not parts[place].is_file()]
-    n_before = len(wanted) - len(pending)
+    n_done = len(wanted) - len(pending)
 
     def poll(ended: set[str]) -> None:
+        nonlocal n_done
+        n_done += len(ended)
         if report:
-            report(n_before + len(ended), len(wanted))
+            report(n_done, len(wanted))
 
     causes: dict[str, str] = {}
     if pending:
@@ -106,7 +108,7 @@ def certify_runs(
                 for index, (run, place) in enumerate(pending)
             }  # fmt: skip
             causes = wait(futures, poll)
-    poll({place for _, place in pending})
+    poll(set())  # also where nothing was left to do
     if not causes:
         _join(experiment, list(parts.values()), Path(root) / experiment.name, time_limit)
     return causes

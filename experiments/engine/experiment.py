@@ -1,6 +1,7 @@
 """What an experiment is: a notebook, the grid of its parameters, and the tables it leaves."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -107,12 +108,7 @@ class Experiment:
         """
         check_choice("preset", preset, self.presets)
         runs = self.presets[preset]()
-        names = [run.name for run in runs]
-        twice = (
-            sorted({name for name in names if names.count(name) > 1})
-            if len(set(names)) < len(names)
-            else []
-        )
-        if twice:
-            raise ValueError(f"runs must have a name each. Got {twice[0]!r} twice.")
+        for name, count in Counter(run.name for run in runs).items():
+            if count > 1:
+                raise ValueError(f"runs must have a name each. Got {name!r} {count} times.")
         return runs

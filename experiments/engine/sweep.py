@@ -82,23 +82,23 @@ def _execute_all(
     report: Report | None,
     task: Task,
 ) -> dict[str, str]:
-    futures = {
-        run.name: client.submit(task, run, store, pure=False, priority=-place)
-        for place, run in enumerate(pending)
-    }
-    n_parts = {run.name: run.n_parts for run in pending}
-    names = {store.name(run): run.name for run in pending}
+    waiting = {store.name(run): run for run in pending}
     n_all = sum(run.n_parts for run in runs)
-    n_before = n_all - sum(n_parts.values())
+    n_done = n_all - sum(run.n_parts for run in pending)
 
     def poll(ended: set[str]) -> None:
+        nonlocal n_done
+        n_done += sum(waiting.pop(name).n_parts for name in ended)
         if report:
-            n_done = n_before + sum(n_parts[name] for name in ended)
             at_work = store.progress()
-            report(n_done + sum(n for name, n in at_work.items()
-                                if name in names and names[name] not in ended), n_all)  # fmt: skip
+            report(n_done + sum(n for name, n in at_work.items() if name in waiting), n_all)
 
-    return wait(futures, poll)
+    names = {store.name(run): run.name for run in pending}
+    futures = {
+        store.name(run): client.submit(task, run, store, pure=False, priority=-place)
+        for place, run in enumerate(pending)
+    }
+    return {names[name]: cause for name, cause in wait(futures, poll).items()}
 
 
 def status(experiment: Experiment, runs: Sequence[Run], root: Path) -> list[tuple[Run, str]]:

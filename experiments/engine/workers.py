@@ -45,16 +45,17 @@ def connect(n_workers: int, scheduler: str | None = None) -> Iterator[Client]:
 def wait(futures: Mapping[str, Any], poll: Callable[[set[str]], None]) -> dict[str, str]:
     """Wait for tasks that return None or why they failed; the cause for each that failed.
 
-    ``poll`` is called all the while with the names of the tasks that have ended. Each task is
-    looked at once, when it ends, so that waiting for many costs no more for each.
+    ``poll`` is called all the while with the names of the tasks that have ended since it was last
+    called. Each task is looked at once, when it ends, so that waiting for many costs no more for
+    each.
     """
     names = {future: name for name, future in futures.items()}
-    ended: set[str] = set()
-    endings = as_completed(list(names))
-    while len(ended) < len(names):
-        ended |= {names[future] for future in endings.next_batch(block=False)}
+    endings, n_waiting = as_completed(list(names)), len(names)
+    while n_waiting:
+        ended = {names[future] for future in endings.next_batch(block=False)}
+        n_waiting -= len(ended)
         poll(ended)
-        if len(ended) < len(names):
+        if n_waiting:
             time.sleep(POLL_SECONDS)
     causes = {name: _cause(future) for name, future in futures.items()}
     return {name: cause for name, cause in causes.items() if cause}
