@@ -34,7 +34,7 @@ from modlib.similarity.measures import METHODS, Method
 ONE_MODULE_STEPS = 1000
 TINY_WEIGHT = 1e-3
 ENOUGH_ACCURACY = 0.8
-EPSILON = 1e-300  # of a variance: none that is left is near it
+EPSILON = 1e-300  # of the largest variance: none that is left is near it
 CONSTANT = 1e-12  # of the largest variance: what is left of a constant after rounding
 
 Matrices = dict[tuple[int, str], dict[Method, Similarity]]

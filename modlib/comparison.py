@@ -1,6 +1,6 @@
 """Agreement of two assignments of the same units (section 4.3)."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import combinations
@@ -181,8 +181,15 @@ def chance_level(
     return ChanceLevel(float(values.mean()), float(values.std()), values)
 
 
-def agreement_matrix(assignments: Sequence[Any], measure: str = "element") -> np.ndarray:
+def agreement_matrix(assignments: Iterable[Any], measure: str = "element") -> np.ndarray:
     """Compute the agreement of every two of several assignments of the same units.
+
+    Parameters
+    ----------
+    assignments
+        Labels of the same units, each of shape ``[units]``; at least one.
+    measure
+        As for :func:`agreement`.
 
     Returns
     -------
@@ -192,15 +199,22 @@ def agreement_matrix(assignments: Sequence[Any], measure: str = "element") -> np
     Raises
     ------
     ValueError
-        As for :func:`agreement`.
+        As for :func:`agreement`, or if there are no assignments.
     """
-    return np.array(
-        [[agreement(one, other, measure) for other in assignments] for one in assignments]
-    )
+    listed = _listed(assignments)
+    return np.array([[agreement(one, other, measure) for other in listed] for one in listed])
+
+
+def _listed(assignments: Any) -> list[Any]:
+    """The assignments, which may come one by one: each is looked at more than once."""
+    listed = list(assignments) if isinstance(assignments, Iterable) else []
+    if not listed:
+        raise ValueError(f"assignments must be labels, one set or more. Got {assignments!r}.")
+    return listed
 
 
 def pairwise_agreement(
-    assignments: Sequence[Any], measures: Iterable[str] = tuple(AGREEMENT_MEASURES)
+    assignments: Iterable[Any], measures: Iterable[str] = tuple(AGREEMENT_MEASURES)
 ) -> dict[str, np.ndarray]:
     """Compute the agreement of every pair of assignments by many measures, sharing the work.
 
@@ -225,8 +239,9 @@ def pairwise_agreement(
     measures = tuple(measures)
     for measure in measures:
         check_choice("measure", measure, AGREEMENT_MEASURES)
-    n_units = len(assignments[0]) if len(assignments) else None
-    partitions = [_Partition(check_labels(labels, n_units)) for labels in assignments]
+    listed = _listed(assignments)
+    n_units = len(check_labels(listed[0]))
+    partitions = [_Partition(check_labels(labels, n_units)) for labels in listed]
     return {
         measure: np.array(
             [

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from modlib.matrices import given
 from modlib.validation import (
     as_array,
     check_adjacency,
+    check_flag,
     check_labels,
     check_memberships,
     check_similarity,
@@ -15,18 +17,23 @@ from modlib.validation import (
 )
 
 
-def to_adjacency(similarity: Any) -> np.ndarray:
+def to_adjacency(similarity: Any, *, signed: bool = False) -> np.ndarray:
     r"""Turn a similarity matrix into the adjacency matrix of a graph of units.
 
     The diagonal is set to zero (a unit's similarity to itself says nothing of its neighbours),
     and the entries are scaled to sum to one (equations 6 and 7),
 
-    .. math:: \tilde A = A \,/\, \textstyle\sum_{ij} A_{ij}.
+    .. math:: \tilde A = A \,/\, \textstyle\sum_{ij} |A_{ij}|.
 
     Parameters
     ----------
     similarity
-        Symmetric and non-negative, of shape ``[units, units]``.
+        Symmetric and non-negative, of shape ``[units, units]``: an array, a
+        :class:`~modlib.similarity.matrix.Similarity`, a pandas frame, a SciPy sparse matrix, or a
+        graph of NetworkX or igraph; see :func:`modlib.matrices.given`.
+    signed
+        Whether entries may be negative, as correlations are; then it is their magnitudes that
+        sum to one.
 
     Returns
     -------
@@ -37,20 +44,39 @@ def to_adjacency(similarity: Any) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the similarity is not square, has an entry that is negative or not finite, or is
-        asymmetric beyond rounding.
+        If the similarity is not square, has an entry that is not finite, or is negative unless
+        ``signed``, or is asymmetric beyond rounding; its diagonal is of no account there. If a
+        frame or a graph is refused by :func:`modlib.matrices.given`.
     """
-    adjacency = check_similarity(similarity)
-    np.fill_diagonal(adjacency, 0.0)
-    return _scaled(adjacency)
+    signed = check_flag("signed", signed)
+    values = given(similarity).values
+    return _scaled(check_similarity(values, signed=signed, diagonal=False))
 
 
 def _scaled(adjacency: np.ndarray) -> np.ndarray:
-    """Scale to sum to one, by way of the largest entry so that no sum overflows."""
+    """Scale magnitudes to sum to one, by way of the largest so that no sum overflows."""
     if not adjacency.any():
         return adjacency
-    adjacency = adjacency / adjacency.max()
-    return adjacency / adjacency.sum()
+    adjacency = adjacency / np.abs(adjacency).max()
+    return adjacency / np.abs(adjacency).sum()
+
+
+def _by_chance(adjacency: np.ndarray) -> np.ndarray:
+    """What each pair is expected to have, given how much each unit has in all.
+
+    Where there are negative weights, positive and negative ones are dealt out each by themselves.
+    """
+    degrees = adjacency.sum(axis=1)
+    if (adjacency >= 0).all():
+        return np.outer(degrees, degrees)  # they sum to one
+    positive, negative = np.maximum(adjacency, 0.0), np.maximum(-adjacency, 0.0)
+    return _dealt_out(positive) - _dealt_out(negative)
+
+
+def _dealt_out(part: np.ndarray) -> np.ndarray:
+    degrees = part.sum(axis=1)
+    total = degrees.sum()
+    return np.outer(degrees, degrees) / total if total else part
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +89,14 @@ class Objective:
     matrix: np.ndarray
     """B of :func:`modularity_matrix`, float64 of shape ``[units, units]``."""
     used: np.ndarray
-    """Which units are similar to any other, in order, int64 of shape ``[used]``."""
+    """Which units are linked to any other, by either sign, in order, int64 of shape ``[used]``."""
 
     @classmethod
     def of(cls, adjacency: np.ndarray, resolution: float = 1.0) -> "Objective":
         """Build it from an adjacency that has been checked; of any scale.
+
+        Negative weights, where the check has let them pass, have a null model of their own; see
+        :func:`modularity`.
 
         Raises
         ------
@@ -77,9 +106,8 @@ class Objective:
         if not is_number(resolution) or resolution < 0:
             raise ValueError(f"resolution must be a number of at least 0. Got {resolution!r}.")
         scaled = _scaled(adjacency)
-        degrees = scaled.sum(axis=1)
         used = np.flatnonzero(adjacency.any(axis=1))
-        return cls(scaled - resolution * np.outer(degrees, degrees), used)
+        return cls(scaled - float(resolution) * _by_chance(scaled), used)
 
     @property
     def matrix_of_used(self) -> np.ndarray:
@@ -97,7 +125,9 @@ class Objective:
         return float(self.matrix[labels[:, None] == labels].sum())
 
 
-def modularity_matrix(adjacency: Any, resolution: float = 1.0) -> np.ndarray:
+def modularity_matrix(
+    adjacency: Any, resolution: float = 1.0, *, signed: bool = False
+) -> np.ndarray:
     r"""Return :math:`B = \tilde A - \gamma\, \tilde A 1 1^T \tilde A`, whose sums are modularity.
 
     ``B[i, j]`` is by how much units i and j are more similar than expected from how similar each
@@ -105,10 +135,25 @@ def modularity_matrix(adjacency: Any, resolution: float = 1.0) -> np.ndarray:
 
     Parameters and errors are those of :func:`modularity`.
     """
-    return Objective.of(check_adjacency(adjacency), resolution).matrix
+    return Objective.of(plain_adjacency(adjacency, signed=signed), resolution).matrix
 
 
-def modularity(adjacency: Any, labels: Any, resolution: float = 1.0) -> float:
+def plain_adjacency(adjacency: Any, *, signed: bool) -> np.ndarray:
+    """Return an adjacency, given in any form, as float64 ``[units, units]``.
+
+    Raises
+    ------
+    ValueError
+        If it is refused by :func:`modlib.matrices.given`, is not square, symmetric, finite and
+        zero on the diagonal, or has a negative entry unless ``signed``.
+    """
+    signed = check_flag("signed", signed)
+    return check_adjacency(given(adjacency, "adjacency").values, signed=signed)
+
+
+def modularity(
+    adjacency: Any, labels: Any, resolution: float = 1.0, *, signed: bool = False
+) -> float:
     r"""Compute Newman's modularity Q of an assignment (equation 8; Newman & Girvan 2004).
 
     .. math:: Q = \mathrm{Tr}(P^T \tilde A P) - \gamma\, \mathrm{Tr}(P^T \tilde A 1 1^T \tilde A P)
@@ -116,15 +161,28 @@ def modularity(adjacency: Any, labels: Any, resolution: float = 1.0) -> float:
     Computed as :math:`\sum_{ij} B_{ij} (P P^T)_{ij}`. Q is below one, zero for a single cluster
     (at resolution one), and unchanged by the scale of the adjacency and the names of clusters.
 
+    Weights of both signs (``signed``) are split into :math:`A^+ - A^-`, both non-negative, and
+    each part has a null model of its own (Gomez, Jensen & Arenas 2009). With the degrees
+    :math:`d^\pm` and the sums :math:`s^\pm` of the parts,
+
+    .. math:: B = \frac{1}{s^+ + s^-} \left[ A - \gamma \left(
+        \frac{d^+ {d^+}^T}{s^+} - \frac{d^- {d^-}^T}{s^-} \right) \right],
+
+    so that units that share a cluster are to have more positive and less negative weight between
+    them than expected. Without negative weights it is the same as above.
+
     Parameters
     ----------
     adjacency
-        Symmetric, non-negative, zero diagonal, of shape ``[units, units]``; of any scale.
+        Symmetric, non-negative, zero diagonal, of shape ``[units, units]``; of any scale, and in
+        any form that :func:`to_adjacency` takes.
     labels
         Either whole numbers of shape ``[units]``, with -1 allowed for units without any
         similarity, or soft memberships P of shape ``[units, clusters]``, rows summing to one.
     resolution
         Weight :math:`\gamma` of the null model: larger values favour smaller clusters.
+    signed
+        Whether the adjacency may be negative.
 
     Raises
     ------
@@ -132,7 +190,7 @@ def modularity(adjacency: Any, labels: Any, resolution: float = 1.0) -> float:
         If the adjacency, the labels or the resolution break these rules, or a unit that is
         similar to others is marked unused.
     """
-    adjacency = check_adjacency(adjacency)
+    adjacency = plain_adjacency(adjacency, signed=signed)
     objective = Objective.of(adjacency, resolution)
     labels = as_array(labels, "labels")
     if labels.ndim == 2:

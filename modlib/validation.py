@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 
 LARGEST_LABEL = np.iinfo(np.int64).max
-ASYMMETRY = 1e-5  # of the largest entry: what single precision leaves of a symmetric matrix
+ASYMMETRY = 1e-5  # of what entries are measured by: what single precision leaves of symmetry
+AT_LEAST_ONE = "must be a square matrix [units, units] of at least one unit."
+CLIP_OR_SPLIT = (
+    "take absolute values, or clip, as your question demands; what looks for modules splits it in "
+    "a positive and a negative part with signed=True."
+)
 
 
 def is_whole(value: Any) -> bool:
@@ -33,6 +38,13 @@ def check_seed(seed: Any) -> int:
     return int(seed)
 
 
+def check_flag(name: str, value: Any) -> bool:
+    """Return True or False, of Python or NumPy, or raise a ``ValueError`` if it is neither."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False. Got {value!r}.")
+    return bool(value)
+
+
 def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
     """Raise a ``ValueError`` that lists the choices unless the value is one of them."""
     if not isinstance(value, str) or value not in choices:
@@ -40,10 +52,25 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
         raise ValueError(f"{name} must be one of {listed}. Got {value!r}.")
 
 
-def check_similarity(matrix: Any, name: str = "similarity") -> np.ndarray:
-    """Return a non-negative symmetric matrix as float64 ``[units, units]``, exactly symmetric.
+def check_similarity(
+    matrix: Any, name: str = "similarity", *, signed: bool = False, diagonal: bool = True
+) -> np.ndarray:
+    """Return a symmetric matrix as float64 ``[units, units]``, exactly symmetric.
 
-    Rounding is forgiven: the result is the mean of the matrix and its transpose.
+    Rounding is forgiven: the result is the mean of the matrix and its transpose. What counts as
+    rounding is measured by the largest entry off the diagonal, and, where the diagonal counts, by
+    the geometric mean of the two units' own entries.
+
+    Parameters
+    ----------
+    matrix
+        What NumPy can take; for other forms, see :func:`modlib.matrices.given`.
+    name
+        What the messages call it.
+    signed
+        Whether entries may be negative.
+    diagonal
+        Whether it counts; if not, it is zero in the result.
 
     Raises
     ------
@@ -51,24 +78,27 @@ def check_similarity(matrix: Any, name: str = "similarity") -> np.ndarray:
         If it is not square, or empty, or has an entry that is not finite or is negative, or is
         asymmetric beyond rounding.
     """
-    array = _as_float(matrix, name)
-    if array.ndim != 2 or array.shape[0] != array.shape[1] or not array.size:
-        raise ValueError(
-            f"{name} must be a square matrix [units, units] of at least one unit. "
-            f"Got shape {array.shape}."
-        )
-    _check_entries(array, name)
-    gap = np.abs(array - array.T)
-    if gap.max() > ASYMMETRY * array.max():
-        i, j = np.unravel_index(gap.argmax(), gap.shape)
-        raise ValueError(
-            f"{name} must be symmetric. Got {array[i, j]:g} at [{i}, {j}] but {array[j, i]:g} at "
-            f"[{j}, {i}]: pass (S + S.T) / 2 if that is what you mean."
-        )
-    return array / 2 + array.T / 2  # halved first, so that no sum overflows
+    array = _square(matrix, name)
+    if not array.size:
+        raise ValueError(f"{name} {AT_LEAST_ONE} Got shape {array.shape}.")
+    if not signed:
+        _check_not_negative(array, name, CLIP_OR_SPLIT)
+    return _symmetric(array, name, diagonal)
 
 
-def check_adjacency(matrix: Any) -> np.ndarray:
+def check_symmetric(matrix: Any, name: str) -> np.ndarray:
+    """Return a matrix of any sign and size, none included, as :func:`check_similarity` does.
+
+    Raises
+    ------
+    ValueError
+        If it is not square, has an entry that is not finite, or is asymmetric beyond rounding.
+    """
+    array = _square(matrix, name)
+    return _symmetric(array, name, diagonal=True) if array.size else array
+
+
+def check_adjacency(matrix: Any, *, signed: bool = False) -> np.ndarray:
     """Return a similarity matrix whose diagonal is zero, as :func:`check_similarity` does.
 
     Raises
@@ -76,13 +106,45 @@ def check_adjacency(matrix: Any) -> np.ndarray:
     ValueError
         As for :func:`check_similarity`, and if the diagonal is not zero.
     """
-    adjacency = check_similarity(matrix, "adjacency")
-    if np.diagonal(adjacency).any():
+    adjacency = check_similarity(matrix, "adjacency", signed=signed)
+    selves = np.diagonal(adjacency)
+    if selves.any():
         raise ValueError(
             "adjacency must have a zero diagonal. Got a largest diagonal entry of "
-            f"{np.diagonal(adjacency).max():g}: pass the similarity through to_adjacency."
+            f"{selves[np.abs(selves).argmax()]:g}: pass the similarity through to_adjacency."
         )
     return adjacency
+
+
+def _square(matrix: Any, name: str) -> np.ndarray:
+    array = _as_float(matrix, name)
+    if array.ndim != 2 or array.shape[0] != array.shape[1]:
+        raise ValueError(f"{name} {AT_LEAST_ONE} Got shape {array.shape}.")
+    _check_finite(array, name)
+    return array
+
+
+def _symmetric(array: np.ndarray, name: str, diagonal: bool) -> np.ndarray:
+    selves = np.diagonal(array).copy()
+    np.fill_diagonal(array, 0.0)
+    measure = np.abs(array).max()
+    if diagonal:
+        roots = np.sqrt(np.abs(selves))
+        measure = np.maximum(measure, np.outer(roots, roots))
+    with np.errstate(over="ignore"):  # a difference beyond all numbers is one all the same
+        gap = np.abs(array - array.T)
+    beyond = gap > ASYMMETRY * measure
+    if beyond.any():
+        i, j = np.unravel_index(np.where(beyond, gap, -1.0).argmax(), gap.shape)
+        raise ValueError(
+            f"{name} must be symmetric. Got {array[i, j]:g} at [{i}, {j}] but {array[j, i]:g} at "
+            f"[{j}, {i}]: pass (S + S.T) / 2 if that is what you mean."
+        )
+    halves = array / 2 + array.T / 2  # halved first, so that no sum overflows
+    array = np.where(gap > 0, halves, array)  # and the least of numbers does not vanish
+    if diagonal:
+        np.fill_diagonal(array, selves)
+    return array
 
 
 def check_labels(labels: Any, n_units: int | None = None, name: str = "labels") -> np.ndarray:
@@ -123,7 +185,8 @@ def check_memberships(memberships: Any, n_units: int | None = None) -> np.ndarra
             "labels must be one label per unit, or memberships [units, clusters]"
             f"{'' if n_units is None else f' of {n_units} units'}. Got shape {array.shape}."
         )
-    _check_entries(array, "labels")
+    _check_finite(array, "labels")
+    _check_not_negative(array, "labels", "memberships are shares.")
     sums = array.sum(axis=1)
     worst = np.abs(sums - 1.0).argmax()
     if abs(sums[worst] - 1.0) > 1e-6:
@@ -136,6 +199,12 @@ def check_memberships(memberships: Any, n_units: int | None = None) -> np.ndarra
 
 def as_array(values: Any, name: str) -> np.ndarray:
     """Return values as an array, or raise a ``ValueError`` that says why they are none."""
+    rows = values if isinstance(values, (list, tuple)) else [values]
+    if any(np.ma.is_masked(row) for row in rows):  # NumPy would take what is under the mask
+        raise ValueError(
+            f"{name} must not be masked. Got masked entries: fill them, as .filled(0) does, or "
+            "leave out their units."
+        )
     try:
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -149,13 +218,15 @@ def _as_float(values: Any, name: str) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def _check_entries(array: np.ndarray, name: str) -> None:
+def _check_finite(array: np.ndarray, name: str) -> None:
     if not np.isfinite(array).all():
         where = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
         raise ValueError(f"{name} must be finite. Got {array[where]} at {list(where)}.")
+
+
+def _check_not_negative(array: np.ndarray, name: str, advice: str) -> None:
     if array.min() < 0:
         where = tuple(map(int, np.unravel_index(array.argmin(), array.shape)))
         raise ValueError(
-            f"{name} must not be negative. Got {array[where]:g} at {list(where)}: take absolute "
-            "values, or clip, as your question demands."
+            f"{name} must not be negative. Got {array[where]:g} at {list(where)}: {advice}"
         )

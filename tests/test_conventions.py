@@ -1,4 +1,4 @@
-"""The two conventions side by side, on toys and tables made up."""
+"""The two conventions side by side, on toys and tables made up; and that scale is no matter."""
 
 import matplotlib as mpl
 import numpy as np
@@ -9,7 +9,90 @@ mpl.use("Agg")
 
 from experiments.report.chapters import conventions
 from modlib import plotting
+from modlib.clustering.find import find_modules
+from modlib.similarity.conventions import normalize
 from modlib.similarity.measures import MEASURES, METHODS
+
+# ------------------------------------------------------------------------------------------ scale
+
+
+@pytest.mark.parametrize("convention", ["printed", "released"])
+@pytest.mark.parametrize("scale", [1e-300, 1e-14, 1.0, 1e14, 1e300])
+def test_normalised_similarity_does_not_depend_on_the_scale(convention, scale):
+    # Half of either unit's similarity to itself, and as much again of the third's quarter.
+    similarity = np.array([[1, 0.5, 0.25], [0.5, 1, 0], [0.25, 0, 0.25]])
+    third = {"printed": 0.25, "released": 0.5}[convention]
+    expected = [[1, 0.5, third], [0.5, 1, 0], [third, 0, 1]]
+    found = normalize(scale * similarity, convention)
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("convention", ["printed", "released"])
+@pytest.mark.parametrize("power", [-500, -30, -1, 1, 30, 500])
+def test_powers_of_four_change_no_bit_of_it(convention, power):
+    factors = np.random.default_rng(0).standard_normal((9, 5))
+    similarity = np.abs(factors @ factors.T)
+    expected = normalize(similarity, convention)
+    np.testing.assert_array_equal(normalize(similarity * 4.0**power, convention), expected)
+
+
+@pytest.mark.parametrize("scale", [0.01, 0.3, 1.0, 3.0, 40.0])
+def test_normalised_similarity_is_that_of_its_formula_to_the_last_bit(scale):
+    factors = scale * np.random.default_rng(0).standard_normal((9, 5))
+    similarity = np.abs(factors @ factors.T)
+    similarity = (similarity + similarity.T) / 2
+    roots = np.sqrt(np.diagonal(similarity))
+    expected = similarity / np.outer(roots, roots)
+    np.testing.assert_array_equal(normalize(similarity, "released"), expected)
+    selves = np.diagonal(similarity)
+    expected = similarity / np.maximum.outer(selves, selves)
+    np.testing.assert_array_equal(normalize(similarity, "printed"), expected)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_epsilon_is_in_units_of_the_largest_entry(scale):
+    # The two weak units are a thousandth of the strong one: epsilon of a hundredth is larger.
+    similarity = scale * np.array([[1, 0, 0], [0, 1e-3, 5e-4], [0, 5e-4, 1e-3]])
+    strict = normalize(similarity, epsilon=1e-4)
+    np.testing.assert_allclose(strict, [[1, 0, 0], [0, 1, 0.5], [0, 0.5, 1]], rtol=1e-14)
+    lenient = normalize(similarity, epsilon=1e-2)
+    np.testing.assert_allclose(lenient, [[1, 0, 0], [0, 0.1, 0.05], [0, 0.05, 0.1]], rtol=1e-14)
+
+
+def test_units_that_do_nothing_stay_at_zero():
+    for scale in (5e-324, 1e-310, 1.0, 1e308):
+        similarity = scale * np.array([[1.0, 0, 1], [0, 0, 0], [1, 0, 1]])
+        for convention in ("printed", "released"):
+            found = normalize(similarity, convention, epsilon=5e-324)
+            np.testing.assert_allclose(found, similarity > 0, rtol=1e-15)
+
+
+def test_asymmetry_beyond_the_rounding_of_two_units_is_refused():
+    similarity = [[1e6, 1, 0.2], [0.2, 1, 0.9], [0.1, 0.9, 1]]
+    with pytest.raises(ValueError, match=r"symmetric. Got 1 at \[0, 1\] but 0.2 at \[1, 0\]"):
+        normalize(similarity)
+    # In single precision a product of units of strength 1e6 and 1 is right to 1e3 * 6e-8.
+    rounded = [[1e6, 1, 0.1], [1 + 1e-4, 1, 0.9], [0.1, 0.9, 1]]
+    assert normalize(rounded)[0, 1] == pytest.approx(1e-6, rel=1e-4)
+
+
+@pytest.mark.parametrize("search", ["paper", "best"])
+@pytest.mark.parametrize("convention", [None, "printed", "released"])
+def test_modules_do_not_depend_on_the_scale(search, convention):
+    factors = np.random.default_rng(1).standard_normal((24, 6))
+    similarity = np.abs(factors @ factors.T)
+
+    def modules(scale):
+        scaled = scale * similarity
+        given = normalize(scaled, convention) if convention else scaled
+        return find_modules(given, search=search, n_steps=500)
+
+    expected = modules(1.0)
+    for scale in (1e-200, 1e-7, 1e200):
+        found = modules(scale)
+        assert found.labels.tolist() == expected.labels.tolist()
+        assert found.q == pytest.approx(expected.q, abs=1e-13)
+
 
 # ----------------------------------------------------------------------------------- toy examples
 

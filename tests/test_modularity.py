@@ -1,5 +1,6 @@
 """Tests of modlib.modularity: exact small answers, slow twins and theorems."""
 
+from fractions import Fraction
 from math import exp, log
 
 import networkx as nx
@@ -47,6 +48,19 @@ def test_asymmetry_by_rounding_is_averaged_away():
     # Half of 1e-6 is moved; the sum, 2 + 1e-6, is divided out.
     adjacency = to_adjacency([[0, 1], [1 + 1e-6, 0]])
     np.testing.assert_array_equal(adjacency, [[0, 0.5], [0.5, 0]])
+
+
+def test_asymmetry_is_judged_without_the_diagonal():
+    # 1 against .2 is no rounding, however much unit 0 is like itself.
+    for own in (0.0, 1e6, 1e300):
+        with pytest.raises(ValueError, match=r"symmetric. Got 1 at \[0, 1\] but 0.2 at \[1, 0\]"):
+            to_adjacency([[own, 1, 0.2], [0.2, 1, 0.9], [0.1, 0.9, 1]])
+
+
+def test_a_diagonal_leaves_no_trace_in_the_adjacency():
+    weights = random_adjacency(6, seed=0)
+    expected = to_adjacency(weights)
+    np.testing.assert_array_equal(to_adjacency(weights + np.diag(10.0 ** np.arange(6))), expected)
 
 
 def test_adjacency_leaves_the_similarity_as_it_is():
@@ -147,6 +161,23 @@ def test_the_modularity_matrix_has_rows_that_sum_to_zero():
         matrix = modularity_matrix(random_adjacency(9, seed))
         np.testing.assert_allclose(matrix.sum(axis=1), 0, atol=1e-16)
         np.testing.assert_array_equal(matrix, matrix.T)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_modularity_matrix_is_that_of_its_formula_to_the_last_bit(seed):
+    adjacency = random_adjacency(20, seed)
+    scaled = adjacency / adjacency.max()
+    scaled /= scaled.sum()
+    degrees = scaled.sum(axis=1)
+    expected = scaled - 0.7 * np.outer(degrees, degrees)
+    np.testing.assert_array_equal(modularity_matrix(adjacency, 0.7), expected)
+
+
+def test_a_resolution_is_a_number_of_any_kind():
+    labels = [0, 0, 0, 1, 1, 1]
+    for half in (Fraction(1, 2), np.float16(0.5), np.longdouble(0.5)):
+        assert modularity(BARBELL, labels, half) == modularity(BARBELL, labels, 0.5)
+        assert modularity_matrix(BARBELL, half).dtype == np.float64
 
 
 def test_q_leaves_its_inputs_as_they_are():

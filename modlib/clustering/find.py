@@ -10,6 +10,7 @@ from modlib.clustering.monte_carlo import check_options, monte_carlo_labels
 from modlib.clustering.moves import ROUNDING
 from modlib.clustering.spectral import spectral_labels
 from modlib.clustering.tabu import best_modules
+from modlib.matrices import given
 from modlib.modularity import Objective, to_adjacency
 from modlib.validation import check_choice
 
@@ -22,16 +23,20 @@ def find_modules(
     n_steps: int = 5000,
     entropy: float = 0.15,
     seed: int = 0,
+    signed: bool = False,
 ) -> Modules:
     """Cluster units by maximising the modularity of their similarities (Algorithm 1).
 
-    Units that are similar to no other are set aside first; they are the unused ones.
+    Units that are similar to no other, by either sign, are set aside first; they are the unused
+    ones.
 
     Parameters
     ----------
     similarity
-        A :class:`~modlib.similarity.matrix.Similarity`, or an array ``[units, units]``, symmetric
-        and non-negative. The names of the units, and what else is known of them, are kept.
+        Symmetric and non-negative, of shape ``[units, units]``: a
+        :class:`~modlib.similarity.matrix.Similarity`, an array, a pandas frame, a SciPy sparse
+        matrix, or a graph of NetworkX or igraph; see :func:`modlib.matrices.given`. The names of
+        the units, and what else is known of them, are kept.
     search
         ``"paper"``: the spectral start of Algorithm 2, refined by Algorithm 3. ``"best"``: the
         highest Q that we can find, by :func:`modlib.clustering.tabu.best_modules`, or by the
@@ -41,6 +46,9 @@ def find_modules(
     n_steps, entropy, seed
         Of the Monte Carlo search; see
         :func:`modlib.clustering.monte_carlo.monte_carlo_modules`.
+    signed
+        Whether similarities may be negative, as correlations are. Positive and negative ones then
+        have a null model each; see :func:`modlib.modularity.modularity`.
 
     Raises
     ------
@@ -50,10 +58,10 @@ def find_modules(
     """
     check_choice("search", search, SEARCHES)
     check_options(n_steps, entropy, seed)
-    adjacency = to_adjacency(similarity)
+    values, known = given(similarity)
+    adjacency = to_adjacency(values, signed=signed)
     objective = Objective.of(adjacency, resolution)
     labels = SEARCHES[search](objective, n_steps, entropy, seed)
-    known = getattr(similarity, "known", {})  # of a Similarity: its units, layer, measure, ...
     return Modules(labels, objective.q(labels), adjacency=adjacency, **known)
 
 

@@ -3,14 +3,16 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from modlib.clustering.modules import Modules, Trace, by_falling_size
 from modlib.clustering.moves import ROUNDING, count_links, move
-from modlib.modularity import Objective, check_start
-from modlib.validation import check_adjacency, check_seed, is_number, is_whole
+from modlib.kernels import kernel
+from modlib.matrices import given
+from modlib.modularity import Objective, check_start, plain_adjacency
+from modlib.validation import check_flag, check_seed, is_number, is_whole
 
 N_BISECTIONS = 40
+MOST_STEPS = 10**8  # all are drawn beforehand, 16 bytes each
 
 
 def monte_carlo_modules(
@@ -22,6 +24,7 @@ def monte_carlo_modules(
     *,
     resolution: float = 1.0,
     trace: bool = False,
+    signed: bool = False,
 ) -> Modules:
     r"""Refine an assignment by random single-unit moves (Algorithm 3).
 
@@ -35,11 +38,12 @@ def monte_carlo_modules(
     Parameters
     ----------
     adjacency
-        As :func:`modlib.modularity.to_adjacency` returns it, of shape ``[units, units]``.
+        As :func:`modlib.modularity.to_adjacency` returns it, of shape ``[units, units]``, or in
+        any form that it takes; the names of the units are kept.
     labels
         Where to start: whole numbers of shape ``[units]``, -1 for units without similarity.
     n_steps
-        Number of steps, 0 or more.
+        Number of steps, from 0 to ``MOST_STEPS`` (100 million).
     entropy
         Wanted entropy of each choice, in nats, above 0.
     seed
@@ -48,6 +52,8 @@ def monte_carlo_modules(
         Weight of the null model in Q.
     trace
         Whether to keep the path of Q and of the temperature.
+    signed
+        Whether the adjacency may be negative; see :func:`modlib.modularity.modularity`.
 
     Raises
     ------
@@ -55,11 +61,13 @@ def monte_carlo_modules(
         If the adjacency or the labels break these rules, or an option is outside its range.
     """
     check_options(n_steps, entropy, seed)
-    objective = Objective.of(check_adjacency(adjacency), resolution)
+    values, known = given(adjacency, "adjacency")
+    objective = Objective.of(plain_adjacency(values, signed=signed), resolution)
     labels = check_start(objective, labels)
-    path = Trace(np.full(n_steps, objective.q(labels)), np.zeros(n_steps)) if trace else None
+    kept = check_flag("trace", trace)
+    path = Trace(np.full(n_steps, objective.q(labels)), np.zeros(n_steps)) if kept else None
     found = monte_carlo_labels(objective, labels, n_steps, entropy, seed, path)
-    return Modules(found, objective.q(found), trace=path)
+    return Modules(found, objective.q(found), trace=path, **known)
 
 
 def monte_carlo_labels(
@@ -92,12 +100,14 @@ def check_options(n_steps: Any, entropy: Any, seed: Any) -> None:
     """Raise a ``ValueError`` that names the first option of the search out of its range."""
     if not is_whole(n_steps) or n_steps < 0:
         raise ValueError(f"n_steps must be a whole number of at least 0. Got {n_steps!r}.")
-    if not is_number(entropy) or entropy <= 0:
+    if n_steps > MOST_STEPS:
+        raise ValueError(f"n_steps must be at most {MOST_STEPS:,}. Got {n_steps!r}.")
+    if not is_number(entropy) or float(entropy) <= 0:
         raise ValueError(f"entropy must be a number above 0, in nats. Got {entropy!r}.")
     check_seed(seed)
 
 
-@njit(cache=True)
+@kernel
 def monte_carlo(matrix, labels, units, uniforms, entropy, q_path, temperature_path):
     """Run Algorithm 3 and return the best labels seen.
 
@@ -138,7 +148,7 @@ def monte_carlo(matrix, labels, units, uniforms, entropy, q_path, temperature_pa
     return best
 
 
-@njit(cache=True)
+@kernel
 def sample(gains, uniform, entropy):
     """Draw an index from a softmax of the gains with the wanted entropy; and its temperature."""
     gaps = gains.max() - gains
@@ -151,7 +161,7 @@ def sample(gains, uniform, entropy):
     return _pick(np.exp(-gaps / temperature), uniform), temperature
 
 
-@njit(cache=True)
+@kernel
 def find_temperature(gaps, entropy):
     """Temperature at which weights ``exp(-gaps / temperature)`` have the wanted entropy.
 
@@ -169,7 +179,7 @@ def find_temperature(gaps, entropy):
     return np.exp((low + high) / 2)
 
 
-@njit(cache=True)
+@kernel
 def _entropy(gaps, temperature):
     """Entropy in nats: log of the weights' sum, plus the mean of gap / temperature."""
     total = 0.0
@@ -181,7 +191,7 @@ def _entropy(gaps, temperature):
     return np.log(total) + mean / total
 
 
-@njit(cache=True)
+@kernel
 def _pick(weights, uniform):
     threshold = uniform * weights.sum()
     total = 0.0

@@ -1,12 +1,12 @@
 """Moves of single units between modules, compiled: what every search is made of."""
 
-from numba import njit
+from modlib.kernels import kernel
 
 ROUNDING = 1e-14
 """Adjacencies sum to one: differences of Q below this are rounding."""
 
 
-@njit(cache=True)
+@kernel
 def count_links(matrix, labels, n_modules, links, sizes):
     """Fill ``links`` (sums of the matrix over each cluster's members) and ``sizes`` anew."""
     links[: n_modules + 1] = 0.0
@@ -16,7 +16,7 @@ def count_links(matrix, labels, n_modules, links, sizes):
         sizes[labels[unit]] += 1
 
 
-@njit(cache=True)
+@kernel
 def move(matrix, labels, n_modules, links, sizes, unit, choice):
     """Move a unit and return the number of clusters, which stay numbered without gaps."""
     home = labels[unit]

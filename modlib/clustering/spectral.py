@@ -6,11 +6,11 @@ import numpy as np
 
 from modlib.clustering.modules import Modules, by_falling_size
 from modlib.clustering.moves import ROUNDING
-from modlib.modularity import Objective
-from modlib.validation import check_adjacency
+from modlib.matrices import given
+from modlib.modularity import Objective, plain_adjacency
 
 
-def spectral_modules(adjacency: Any, resolution: float = 1.0) -> Modules:
+def spectral_modules(adjacency: Any, resolution: float = 1.0, *, signed: bool = False) -> Modules:
     """Split units greedily by the signs of leading eigenvectors (Algorithm 2; Newman 2006).
 
     Starting from a single cluster, each cluster is split by the sign of the eigenvector that
@@ -20,18 +20,23 @@ def spectral_modules(adjacency: Any, resolution: float = 1.0) -> Modules:
     Parameters
     ----------
     adjacency
-        As :func:`modlib.modularity.to_adjacency` returns it, of shape ``[units, units]``.
+        As :func:`modlib.modularity.to_adjacency` returns it, of shape ``[units, units]``, or in
+        any form that it takes; the names of the units are kept.
     resolution
         Weight of the null model in Q.
+    signed
+        Whether the adjacency may be negative; see :func:`modlib.modularity.modularity`.
 
     Raises
     ------
     ValueError
-        If the adjacency is not symmetric, non-negative and zero on the diagonal.
+        If the adjacency is refused by :func:`modlib.modularity.modularity`, or the resolution is
+        not a number of at least 0.
     """
-    objective = Objective.of(check_adjacency(adjacency), resolution)
+    values, known = given(adjacency, "adjacency")
+    objective = Objective.of(plain_adjacency(values, signed=signed), resolution)
     labels = spectral_labels(objective)
-    return Modules(labels, objective.q(labels))
+    return Modules(labels, objective.q(labels), **known)
 
 
 def spectral_labels(objective: Objective) -> np.ndarray:

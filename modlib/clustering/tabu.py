@@ -4,9 +4,10 @@ from math import inf
 from time import perf_counter
 
 import numpy as np
-from numba import njit
 
 from modlib.clustering.moves import ROUNDING, count_links, move
+from modlib.kernels import kernel
+from modlib.validation import check_seed, check_symmetric, is_whole
 
 SHORTEST_MEMORY = 4  # steps for which a moved unit stays where it is, at least
 MEMORY_RANGE = 10  # and by how many that varies
@@ -46,10 +47,20 @@ def best_modules(
     -------
     numpy.ndarray
         Int64 of shape ``[units]``: clusters numbered from 0, in no particular order.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not square, symmetric and finite, or an option is not a whole number
+        within its range.
     """
+    matrix = np.ascontiguousarray(check_symmetric(matrix, "matrix"))
+    limits = {"n_restarts": n_restarts, "n_rounds": n_rounds, "patience": patience}
+    for name, value in limits.items():
+        if not is_whole(value) or value < 0:
+            raise ValueError(f"{name} must be a whole number of at least 0. Got {value!r}.")
     n = len(matrix)
-    matrix = np.ascontiguousarray(matrix, dtype=np.float64)
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(check_seed(seed))
     best = np.zeros(n, np.int64)
     for restart in range(n_restarts if n > 1 else 0):
         if restart and perf_counter() > deadline:
@@ -62,7 +73,7 @@ def best_modules(
     return best
 
 
-@njit(cache=True)
+@kernel
 def iterate(matrix, labels, random, n_rounds, patience):
     """Iterated local search from ``labels``: perturb the current best, climb, keep if no worse."""
     trial = labels.copy()
@@ -78,7 +89,7 @@ def iterate(matrix, labels, random, n_rounds, patience):
     return current
 
 
-@njit(cache=True)
+@kernel
 def climb(matrix, labels, random, patience):
     """Tabu search: make the best move, even downhill, until ``patience`` steps bring no new best.
 
@@ -109,7 +120,7 @@ def climb(matrix, labels, random, patience):
     return best, total(matrix, best)
 
 
-@njit(cache=True)
+@kernel
 def best_move(matrix, labels, n_modules, links, sizes, free, bar):
     """The move of one unit that gains most, among free units and gains above ``bar``."""
     top, unit, cluster = -np.inf, -1, -1
@@ -125,7 +136,7 @@ def best_move(matrix, labels, n_modules, links, sizes, free, bar):
     return unit, cluster, top
 
 
-@njit(cache=True)
+@kernel
 def perturb(labels, random):
     """Merge two clusters, or scatter one, or scatter up to a third of the units."""
     n = len(labels)
@@ -141,7 +152,7 @@ def perturb(labels, random):
             labels[i] = other if kind == 0 else random.integers(0, n_modules + 1)
 
 
-@njit(cache=True)
+@kernel
 def close_gaps(labels):
     """Rename clusters 0, 1, ... in order of their first unit, in place; return how many."""
     names = np.full(labels.max() + 1, -1)
@@ -154,7 +165,7 @@ def close_gaps(labels):
     return count
 
 
-@njit(cache=True)
+@kernel
 def total(matrix, labels):
     """Q: the sum of the matrix over pairs in the same cluster, the diagonal included."""
     q = 0.0

@@ -11,7 +11,7 @@ import numpy as np
 from modlib.clustering.modules import by_falling_size
 from modlib.modularity import Objective, to_adjacency
 from modlib.optimality.branching import TOLERANCE, Proof
-from modlib.validation import is_number
+from modlib.validation import check_seed, is_number
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,12 @@ class Certificate:
 
 
 def certify(
-    similarity: Any, time_limit: float = 60.0, *, resolution: float = 1.0, seed: int = 0
+    similarity: Any,
+    time_limit: float = 60.0,
+    *,
+    resolution: float = 1.0,
+    seed: int = 0,
+    signed: bool = False,
 ) -> Certificate:
     r"""Bound the highest modularity that any assignment can reach, and try to reach it.
 
@@ -60,13 +65,18 @@ def certify(
     Parameters
     ----------
     similarity
-        Symmetric and non-negative, of shape ``[units, units]``; a few hundred units at most.
+        Symmetric and non-negative, of shape ``[units, units]``, a few hundred units at most: an
+        array, a :class:`~modlib.similarity.matrix.Similarity`, a pandas frame, a SciPy sparse
+        matrix, or a graph of NetworkX or igraph; see :func:`modlib.matrices.given`.
     time_limit
         In seconds of wall-clock time, above 0. It may be exceeded by a second or two.
     resolution
         Weight of the null model in Q.
     seed
         Of the search that comes first, :func:`modlib.clustering.tabu.best_modules`.
+    signed
+        Whether similarities may be negative; see :func:`modlib.modularity.modularity`. The proof
+        knows B alone, whose entries have either sign in any case.
 
     Raises
     ------
@@ -74,12 +84,13 @@ def certify(
         If the similarity is refused by :func:`modlib.modularity.to_adjacency`, or an option is
         outside its range; the message names it.
     """
-    if not (is_number(time_limit) and time_limit > 0):
+    if not is_number(time_limit) or float(time_limit) <= 0:
         raise ValueError(f"time_limit must be a number above 0, in seconds. Got {time_limit!r}.")
-    objective = Objective.of(to_adjacency(similarity), resolution)
+    seed = check_seed(seed)
+    objective = Objective.of(to_adjacency(similarity, signed=signed), resolution)
     _compile()
     start = perf_counter()
-    proof = Proof(objective.matrix_of_used, seed, start + time_limit)
+    proof = Proof(objective.matrix_of_used, seed, start + float(time_limit))
     upper = proof.run()
     labels = objective.labels_of_all(proof.labels)
     lower = objective.q(labels)

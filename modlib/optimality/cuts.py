@@ -1,13 +1,14 @@
 """Inequalities that every assignment fulfils and a solution violates, compiled."""
 
 import numpy as np
-from numba import njit
+
+from modlib.kernels import kernel
 
 HEAVIEST = 2  # times that a cut contains a unit, at most
 REST = 2  # after a change, steps for which a unit's weight in a cut stays
 
 
-@njit(cache=True)
+@kernel
 def deepest(x, i, threshold, cuts, depths):
     """For unit i and each other unit a, the most violated cuts -i +a +b and -i +a +b +c.
 
@@ -42,13 +43,13 @@ def deepest(x, i, threshold, cuts, depths):
     return m
 
 
-@njit(cache=True)
+@kernel
 def write(cut, i, a, b, c):
     """Write -i +a +b, and +c unless that is -1."""
     cut[0], cut[1], cut[2], cut[3] = -i - 1, a + 1, b + 1, c + 1
 
 
-@njit(cache=True)
+@kernel
 def grow(x, i, threshold, most_negative, cuts, depths):
     """Grow -i +a greedily by units of either sign, for each a; keep the deepest on the way."""
     m = 0
@@ -60,7 +61,7 @@ def grow(x, i, threshold, most_negative, cuts, depths):
     return m
 
 
-@njit(cache=True)
+@kernel
 def grow_one(x, i, a, threshold, most_negative, cut):
     """As :func:`grow` for one a: fill ``cut`` and return its depth, zero for none."""
     sign = np.zeros(len(x), np.int64)
@@ -90,14 +91,14 @@ def grow_one(x, i, a, threshold, most_negative, cut):
     return depth
 
 
-@njit(cache=True)
+@kernel
 def vary(x, starts, threshold, n_steps, cuts, depths):
     """Tabu search for a deep cut from each of ``starts``; where none is found, depth is zero."""
     for r in range(len(starts)):
         depths[r] = vary_one(x, starts[r], threshold, n_steps, cuts[r])
 
 
-@njit(cache=True)
+@kernel
 def vary_one(x, start, threshold, n_steps, cut):
     """As :func:`vary` for one start: fill ``cut`` and return its depth, zero for none.
 
@@ -137,7 +138,7 @@ def vary_one(x, start, threshold, n_steps, cut):
     return depth
 
 
-@njit(cache=True)
+@kernel
 def copy_units(weight, cut):
     """Write each unit, counted from one, as often as it weighs, with its sign."""
     cut[:] = 0
@@ -148,7 +149,7 @@ def copy_units(weight, cut):
             t += 1
 
 
-@njit(cache=True)
+@kernel
 def spread(cuts, n, share, limit):
     """Which cuts to keep, the first first, so that no pair is in more than ``share`` of them."""
     count = np.zeros((n, n), np.int64)
@@ -171,7 +172,7 @@ def spread(cuts, n, share, limit):
     return keep
 
 
-@njit(cache=True)
+@kernel
 def close_transitively(low, high):
     """Draw, in place, what follows from pairs fixed to 1 and 0; False if they contradict."""
     n = len(low)

@@ -1,14 +1,15 @@
 """A solver of large linear programs, compiled: primal-dual steps towards a saddle point."""
 
 import numpy as np
-from numba import njit
+
+from modlib.kernels import kernel
 
 ENOUGH, SOME = 0.2**2, 0.8**2  # restart at this share of the first squared step
 LONGEST, SHORTEST = 0.36, 20  # and after this share of all steps, plus so many
 NOWHERE = 1e-20  # squared distance that says nothing about the balance of x and y
 
 
-@njit(cache=True)
+@kernel
 def saddle(columns, values, sides, costs, low, high, x, y, weight, n_steps):
     """Primal-dual steps towards max costs @ x, A x <= sides, low <= x <= high, changing x and y.
 
@@ -42,7 +43,7 @@ def saddle(columns, values, sides, costs, low, high, x, y, weight, n_steps):
     return weight
 
 
-@njit(cache=True)
+@kernel
 def pack(columns, values):
     """The entries of all rows, one row after the other, without zeros."""
     starts = np.zeros(len(columns) + 1, np.int32)
@@ -58,7 +59,7 @@ def pack(columns, values):
     return starts, where[:m].copy(), factors[:m].copy()
 
 
-@njit(cache=True)
+@kernel
 def pull_back(starts, where, factors, y, pull):
     """Set ``pull`` to A.T @ y."""
     pull[:] = 0.0
@@ -68,7 +69,7 @@ def pull_back(starts, where, factors, y, pull):
                 pull[where[t]] += factors[t] * y[r]
 
 
-@njit(cache=True)
+@kernel
 def step_x(costs, low, high, x, now, home, pull, ahead, scales, share):
     """Step from ``now`` to x, extrapolate it to ``ahead``, move ``now``; return how far it went."""
     far = 0.0
@@ -81,7 +82,7 @@ def step_x(costs, low, high, x, now, home, pull, ahead, scales, share):
     return far
 
 
-@njit(cache=True)
+@kernel
 def step_y(rows, sides, y, now, home, pull, ahead, scales, share):
     """Step from ``now`` to y, move ``now``, set ``pull`` from it; return how far it went."""
     starts, where, factors = rows
@@ -101,13 +102,13 @@ def step_y(rows, sides, y, now, home, pull, ahead, scales, share):
     return far
 
 
-@njit(cache=True)
+@kernel
 def is_due(error, first, before):
     """Whether to restart: steps have become much shorter, or shorter and now grow again."""
     return error < ENOUGH * first or (before < error < SOME * first)
 
 
-@njit(cache=True)
+@kernel
 def rebalance(x, y, x_home, y_home, uses, sizes, weight):
     """Half way, in logarithms, to the weight at which x and y went equally far."""
     far_x = (uses * (x - x_home) ** 2).sum()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from modlib.matrices import given
 from modlib.validation import check_choice, check_similarity, is_number
 
 
@@ -45,13 +46,17 @@ def normalize(similarity: Any, convention: str | None = None, epsilon: float = 1
     Parameters
     ----------
     similarity
-        Symmetric and non-negative, of shape ``[units, units]``.
+        Symmetric and non-negative, of shape ``[units, units]``: an array, a
+        :class:`~modlib.similarity.matrix.Similarity`, a pandas frame, a SciPy sparse matrix, or a
+        graph of NetworkX or igraph, whose loops are the diagonal; see
+        :func:`modlib.matrices.given`.
     convention
         ``"printed"``: :math:`S_{ij} / \max(S_{ii}, S_{jj}, \epsilon)`; ``"released"``:
         :math:`S_{ij} / \max(\sqrt{S_{ii} S_{jj}}, \epsilon)`, after the authors' code. Unless
         given, that of the :class:`~modlib.similarity.matrix.Similarity`, or as printed.
     epsilon
-        Keeps units that do nothing at zero instead of dividing by it.
+        Keeps units that do nothing at zero instead of dividing by it; in units of the largest
+        entry, so that the result does not depend on the scale of the similarity.
 
     Returns
     -------
@@ -62,9 +67,11 @@ def normalize(similarity: Any, convention: str | None = None, epsilon: float = 1
     ------
     ValueError
         If the similarity is not square, symmetric, finite and non-negative, the convention is
-        unknown or not that of the similarity, or epsilon is not above zero.
+        unknown or not that of the similarity, or epsilon is not above zero. If a frame or a graph
+        is refused by :func:`modlib.matrices.given`.
     """
-    own = getattr(similarity, "convention", None)
+    values, known = given(similarity)
+    own = known.get("convention")
     chosen = (own or "printed") if convention is None else convention
     check_choice("convention", chosen, CONVENTIONS)
     if own not in (None, chosen):
@@ -72,9 +79,16 @@ def normalize(similarity: Any, convention: str | None = None, epsilon: float = 1
             f"convention must be that of the similarity, {own!r}, or left out. Got {chosen!r}: the "
             "two halves of a convention belong together."
         )
-    if not is_number(epsilon) or epsilon <= 0:
+    if not is_number(epsilon) or float(epsilon) <= 0:
         raise ValueError(f"epsilon must be a number above 0. Got {epsilon!r}.")
-    values = check_similarity(similarity)
+    values = _near_one(check_similarity(values))
     selves = np.diagonal(values)
     scale = CONVENTIONS[chosen].scale(selves[:, None], selves[None, :])
-    return values / np.maximum(scale, epsilon)
+    floor = max(float(epsilon) * values.max(), np.finfo(np.float64).tiny)
+    return values / np.maximum(scale, floor)
+
+
+def _near_one(values: np.ndarray) -> np.ndarray:
+    """Scale by a power of four, which rounds neither values nor their roots; the largest to 1."""
+    _, exponent = np.frexp(values.max())
+    return np.ldexp(values, -(exponent // 2 * 2))
