@@ -129,6 +129,8 @@ def _run(options: Any) -> int:
             experiment, runs, folder, n_workers=options.workers, scheduler=options.scheduler,
             report=lambda done, _: bar.update(done - bar.n),
         )  # fmt: skip
+    if not failures:
+        print(f"All {len(runs)} runs are done: the tables are in {folder / experiment.name}")
     return _exit_code(failures)
 
 
@@ -155,9 +157,11 @@ def _exit_code(failures: dict[str, str]) -> int:
 
 
 def _status(options: Any) -> int:
+    from experiments.engine.consolidate import MANIFEST
     from experiments.engine.sweep import status
 
-    states = status(*_grid(options))
+    experiment, runs, folder = _grid(options)
+    states = status(experiment, runs, folder)
     for run, state in states:
         if state not in ("done", "waiting"):
             print(f"{run.name}: {state}")
@@ -165,6 +169,9 @@ def _status(options: Any) -> int:
     print(
         ", ".join(f"{counts[state]} {state}" for state in ("done", "running", "failed", "waiting"))
     )
+    tables = folder / experiment.name
+    if (tables / MANIFEST).is_file() and counts["done"] < len(runs):
+        print(f"Complete tables of other code or other runs are in {tables}; a run replaces them")
     return 0
 
 

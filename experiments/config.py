@@ -239,4 +239,11 @@ class SettingConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _ = self.training  # a strength that its regulariser refuses is refused here, by name
+        try:
+            _ = self.training  # a strength that its regulariser refuses is refused here, by name
+        except ValueError as error:
+            if not str(error).startswith(f"{self.regularizer} must"):
+                raise
+            raise ValueError(
+                f"strength of {error}"  # "dropout must be a number between 0 and 0.99. Got 1.5."
+            ) from error

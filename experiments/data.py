@@ -272,7 +272,10 @@ def _parse_idx(content: bytes) -> np.ndarray:
 
 
 def _read_verified(path: Path) -> bytes:
-    remedy = "Delete it to have it downloaded again, or put the original there."
+    remedy = (
+        "Name another folder in MODLIB_DATA to have it downloaded there, or put the original in "
+        "its place; the file itself is left alone."
+    )
     try:
         content = path.read_bytes()
     except OSError as error:

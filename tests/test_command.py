@@ -84,3 +84,15 @@ def test_a_command_whose_library_is_missing_says_which_extra_brings_it(library, 
     assert "Traceback" not in result.stderr
     assert f"This command needs {library}" in result.stderr
     assert "[sweep]" in result.stderr
+
+
+def test_status_tells_of_complete_tables_beside_runs_that_wait(tmp_path, capsys):
+    arguments = ["status", "paper", "--preset", "smoke", "--results", str(tmp_path)]
+    assert main(arguments) == 0
+    assert "Complete tables" not in capsys.readouterr().out
+    (tmp_path / "paper").mkdir()
+    (tmp_path / "paper" / "manifest.json").write_text("{}")
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "0 done" in said
+    assert f"Complete tables of other code or other runs are in {tmp_path / 'paper'}" in said

@@ -198,5 +198,6 @@ def test_untrained_networks_are_the_recipe_without_epochs():
 
 
 def test_a_strength_that_its_regularizer_refuses_is_refused_at_once():
-    with pytest.raises(ValueError, match=r"dropout must be a number between 0 and 0.99. Got 1.5"):
+    complaint = r"^strength of dropout must be a number between 0 and 0.99. Got 1.5"
+    with pytest.raises(ValueError, match=complaint):
         SettingConfig(regularizer="dropout", strength=1.5)

@@ -210,7 +210,11 @@ def test_a_truncated_file_is_named_with_both_sizes_and_sums(tmp_path, name):
     found = f"found {len(half)} bytes with SHA-256 {hashlib.sha256(half).hexdigest()}"
     with pytest.raises(data.DatasetCorrupt, match=f"{path} is .*: {expected}, {found}") as caught:
         data.load("mnist", tmp_path)
-    advice = "Delete it to have it downloaded again, or put the original there."
+    advice = (
+        "Name another folder in MODLIB_DATA to have it downloaded there, or put the original in "
+        "its place; the file itself is left alone."
+    )
+    assert path.read_bytes() == half
     assert str(caught.value).endswith(advice)
 
 

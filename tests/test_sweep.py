@@ -56,6 +56,11 @@ def run(folder: Path, *options: str, **kwargs) -> tuple[int, str]:
     return finish(start(folder, *options, **kwargs))
 
 
+def done(folder: Path) -> tuple[int, str]:
+    """What a run that finishes says, and it says no more where nobody looks."""
+    return 0, f"All 2 runs are done: the tables are in {folder / 'paper'}\n"
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {name: (folder / "paper" / name).read_bytes() for name in TABLES}
 
@@ -93,7 +98,7 @@ def are_gone(processes) -> bool:
 def undisturbed(tmp_path_factory) -> Path:
     """The results of one sweep with one worker; do not change them."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    assert run(folder, "--workers", "1") == (0, "")  # and quiet, as nobody looks
+    assert run(folder, "--workers", "1") == done(folder)
     return folder
 
 
@@ -188,7 +193,7 @@ def test_a_sweep_leaves_tables_weights_examples_and_where_they_come_from(undistu
 
 def test_a_second_sweep_does_nothing_and_status_says_that_all_is_done(undisturbed):
     before = {path: path.stat().st_mtime_ns for path in undisturbed.rglob("*") if path.is_file()}
-    assert run(undisturbed) == (0, "")
+    assert run(undisturbed) == done(undisturbed)
     after = {path: path.stat().st_mtime_ns for path in undisturbed.rglob("*") if path.is_file()}
     assert after == before
     assert run(undisturbed, command="status") == (0, "2 done, 0 running, 0 failed, 0 waiting\n")
@@ -197,7 +202,7 @@ def test_a_second_sweep_does_nothing_and_status_says_that_all_is_done(undisturbe
 @pytest.mark.faults
 def test_two_sweeps_at_once_with_two_workers_each_give_the_same_tables(undisturbed, tmp_path):
     both = [start(tmp_path, "--workers", "2") for _ in range(2)]
-    assert [finish(process) for process in both] == [(0, ""), (0, "")]
+    assert [finish(process) for process in both] == [done(tmp_path)] * 2
     assert contents(tmp_path) == contents(undisturbed)
     assert len(list((tmp_path / "raw").iterdir())) == 2
 
@@ -224,7 +229,7 @@ def test_after_the_driver_is_killed_or_interrupted_the_tables_are_the_same(undis
         old = time.time() - 2 * STALE_SECONDS
         for path in (left, *left.glob("pulse")):
             os.utime(path, (old, old))
-    assert run(tmp_path, "--workers", "2") == (0, "")
+    assert run(tmp_path, "--workers", "2") == done(tmp_path)
     assert contents(tmp_path) == contents(undisturbed)
     assert not list((tmp_path / "raw").glob(".*"))
 
@@ -261,7 +266,7 @@ def test_a_remote_scheduler_gives_the_same_tables_also_if_a_worker_and_a_kernel_
         kernel, orphan = both
         kernel.kill()
         orphan.parent().kill()  # its worker; the nanny starts another
-        assert finish(driver) == (0, "")
+        assert finish(driver) == done(folder)
         wait_for(lambda: are_gone([orphan]), 30)
     assert contents(folder) == contents(undisturbed)
 
@@ -277,7 +282,7 @@ def test_damaged_raw_results_are_done_again(undisturbed, tmp_path):
     content[-1] ^= 1
     weights.write_bytes(content)
     (folder / "paper" / "networks.parquet").write_bytes(b"")
-    assert run(folder, "--workers", "2") == (0, "")
+    assert run(folder, "--workers", "2") == done(folder)
     assert contents(folder) == contents(undisturbed)
     tables.read(MODULES, table)
     assert weights.read_bytes() != bytes(content)
@@ -309,7 +314,7 @@ def test_a_full_disk_is_told_and_with_room_the_tables_are_the_same(undisturbed, 
     assert "dropout-0.2-seeds-0-to-1 failed: " in said
     assert "File too large" in said
     assert not list(tmp_path.glob("raw/paper-dropout-*/record.json"))
-    assert run(tmp_path, "--workers", "2") == (0, "")
+    assert run(tmp_path, "--workers", "2") == done(tmp_path)
     assert contents(tmp_path) == contents(undisturbed)
 
 
