@@ -1,8 +1,9 @@
 """Modules of neural networks: which units belong together, seen from the input or the output.
 
 The names of this package are loaded when they are first used, so that importing it costs nothing.
-What stands behind them, from the bottom up: :mod:`modlib.validation`, :mod:`modlib.models`,
-:mod:`modlib.layers`; :mod:`modlib.similarity`; :mod:`modlib.modularity`, :mod:`modlib.clustering`;
+What stands behind them, from the bottom up: :mod:`modlib.matrices`, :mod:`modlib.validation`;
+:mod:`modlib.models`, :mod:`modlib.samples`, :mod:`modlib.losses`, :mod:`modlib.layers`;
+:mod:`modlib.similarity`; :mod:`modlib.modularity`, :mod:`modlib.clustering`;
 :mod:`modlib.optimality`; :mod:`modlib.comparison`; and :mod:`modlib.plotting`.
 """
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from modlib.clustering.find import find_modules
     from modlib.clustering.modules import Modules
     from modlib.comparison import agreement, agreement_matrix, chance_level
+    from modlib.layers.network import list_layers
     from modlib.models import MLP
     from modlib.modularity import to_adjacency
     from modlib.optimality.certificate import Certificate, certify
@@ -29,6 +31,7 @@ HOMES = {
     "normalize": "modlib.similarity.conventions",
     "CONVENTIONS": "modlib.similarity.conventions",
     "Similarity": "modlib.similarity.matrix",
+    "list_layers": "modlib.layers.network",
     "Measure": "modlib.similarity.measures",
     "MEASURES": "modlib.similarity.measures",
     "METHODS": "modlib.similarity.measures",
@@ -58,6 +61,7 @@ __all__ = [
     "certify",
     "chance_level",
     "find_modules",
+    "list_layers",
     "normalize",
     "pairwise_similarity",
     "similarity_matrices",

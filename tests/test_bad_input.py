@@ -4,6 +4,8 @@ Each table pairs what is passed with the fragment its message must hold, or with
 input is good after all; then the result is compared with that of the plain form.
 """
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,8 @@ import torch
 from modlib.clustering.find import find_modules
 from modlib.clustering.monte_carlo import monte_carlo_modules
 from modlib.clustering.spectral import spectral_modules
-from modlib.comparison import agreement, agreement_matrix
+from modlib.clustering.tabu import best_modules
+from modlib.comparison import agreement, agreement_matrix, pairwise_agreement
 from modlib.models import MLP
 from modlib.modularity import effective_number, modularity, modularity_matrix, to_adjacency
 from modlib.optimality.certificate import certify
@@ -65,6 +68,10 @@ BAD_MATRICES = {
     "None": (lambda m: None, f"{REAL} object"),
     "a dictionary": (lambda m: {"a": 1}, f"{REAL} object"),
     "ragged": (lambda m: [[1.0], [1.0, 2.0]], "must be an array of numbers. Got: .* inhomogeneous"),
+    "masked": (lambda m: np.ma.masked_equal(m, 1), "must not be masked. Got masked entries: fill"),
+    "rows masked": (lambda m: list(np.ma.masked_equal(m, 1)), "must not be masked"),
+    "fractions": (lambda m: [[Fraction(int(v)) for v in row] for row in m], f"{REAL} object"),
+    "a generator": (lambda m: (row for row in m), f"{REAL} object"),
     "with gradient": (
         lambda m: torch.tensor(m, requires_grad=True),
         "numbers. Got: .* requires grad",
@@ -84,6 +91,7 @@ GOOD_MATRICES = {
     "big-endian": lambda m: m.astype(">f8"),
     "column-major": np.asfortranarray,
     "a tensor": torch.tensor,
+    "masked nowhere": lambda m: np.ma.array(m, mask=False),
     "read-only": lambda m: np.frombuffer(m.tobytes()).reshape(m.shape),
     "rounded": lambda m: m + np.triu(np.full((3, 3), 1e-16), 1),
     "huge": lambda m: m * 2.0**1021,  # powers of two, so that scaling is exact
@@ -107,8 +115,6 @@ def test_bad_matrices_are_refused(function, matrix, spoil, message):
 @over_functions
 @pytest.mark.parametrize("kind", GOOD_MATRICES)
 def test_other_forms_of_good_matrices_give_the_same(function, matrix, kind):
-    if kind == "tiny" and function is normalize:
-        pytest.skip("below epsilon, which keeps what is that small near zero")
     expected = function(matrix)
     np.testing.assert_allclose(
         function(GOOD_MATRICES[kind](matrix)), expected, rtol=1e-14, atol=1e-16
@@ -168,6 +174,8 @@ BAD_LABELS = {
     "empty": ([], r"one label per unit. Got shape \(0,\)"),
     "three axes": (np.zeros((3, 1, 1), int), r"one label per unit. Got shape \(3, 1, 1\)"),
     "ragged": ([0, [1], 2], "must be an array of numbers. Got: .* inhomogeneous"),
+    "masked": (np.ma.array([0, 1, 1], mask=[0, 0, 1]), "must not be masked. Got masked entries"),
+    "one masked": ([0, 1, np.ma.masked], "must not be masked. Got masked entries"),
 }
 
 
@@ -219,6 +227,13 @@ def test_bad_memberships_are_refused(memberships, message):
             function(memberships)
 
 
+def test_masked_memberships_are_refused():
+    masked = np.ma.array(np.eye(3), mask=np.eye(3))
+    for function in (lambda m: modularity(ADJACENCY, m), effective_number):
+        with pytest.raises(ValueError, match=r"^labels must not be masked. Got masked entries"):
+            function(masked)
+
+
 def test_memberships_of_other_units_are_refused():
     with pytest.raises(ValueError, match=r"memberships .* of 3 units. Got shape \(2, 2\)"):
         modularity(ADJACENCY, np.eye(2))
@@ -256,7 +271,11 @@ OPTIONS = [
     *((lambda v: sensitivities(measure=v), "measure", v) for v in NO_CHOICE),
     *((lambda v: sensitivities(convention=v), "convention", v) for v in NO_CHOICE),
     *((lambda v: sensitivities(derivatives=v), "derivatives", v) for v in NO_CHOICE),
-    *((lambda v: sensitivities(layer=v), "layer", v) for v in [*NO_WHOLE, 0, 2]),
+    *(
+        (lambda v: sensitivities(layer=v), "layer", v)
+        for v in [*NO_WHOLE, 0, 2, [], [1, 1]]
+        if v != [1]
+    ),  # a list of layers is one to ask for
 ]
 
 
@@ -265,6 +284,70 @@ def test_bad_options_are_refused_by_name_and_value(function, name, value):
     with pytest.raises(ValueError, match=f"^{name} must be .* Got ") as caught:
         function(value)
     assert f"Got {value!r}" in str(caught.value)
+
+
+B = modularity_matrix(ADJACENCY)
+BAD_SEARCHES = [
+    (lambda: best_modules(B[:2]), r"matrix must be a square matrix .* Got shape \(2, 3\)"),
+    (lambda: best_modules(B + 0j), "matrix must be an array of real numbers. Got dtype complex"),
+    (lambda: best_modules(changed(B, np.nan)), r"matrix must be finite. Got nan at \[0, 1\]"),
+    (lambda: best_modules(np.triu(B)), "matrix must be symmetric. Got "),
+    (lambda: best_modules(B, seed=-1), "seed must be a whole number, 0 or more. Got -1"),
+    (lambda: best_modules(B, n_restarts=1.5), "n_restarts must be a whole number .* Got 1.5"),
+    (lambda: best_modules(B, n_rounds=-1), "n_rounds must be a whole number .* Got -1"),
+    (lambda: best_modules(B, patience=None), "patience must be a whole number .* Got None"),
+    (lambda: certify(SIMILARITY, seed=-1), "seed must be a whole number, 0 or more. Got -1"),
+    (lambda: find_modules(SIMILARITY, n_steps=10**12), "n_steps must be at most 100,000,000. Got "),
+    (lambda: find_modules(SIMILARITY, entropy=Fraction(1, 10**400)), "entropy must be a number ab"),
+    (lambda: normalize(SIMILARITY, epsilon=Fraction(1, 10**400)), "epsilon must be a number above"),
+    (lambda: certify(SIMILARITY, Fraction(1, 10**400)), "time_limit must be a number above 0"),
+    (
+        lambda: monte_carlo_modules(ADJACENCY, LABELS, 5, trace="yes"),
+        "trace must be True or False. Got 'yes'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), BAD_SEARCHES)
+def test_searches_refuse_what_would_mislead_them(call, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        call()
+
+
+def test_fractions_are_numbers():
+    half = Fraction(1, 2)
+    one = find_modules(SIMILARITY, n_steps=50, entropy=0.5, resolution=0.5)
+    other = find_modules(SIMILARITY, n_steps=50, entropy=half, resolution=half)
+    assert (other.q, other.labels.tolist()) == (one.q, one.labels.tolist())
+    assert certify(SIMILARITY, Fraction(60), resolution=half).lower == pytest.approx(one.q)
+    halves = normalize(SIMILARITY, epsilon=half)
+    assert halves.dtype == np.float64
+    np.testing.assert_array_equal(halves, normalize(SIMILARITY, epsilon=0.5))
+
+
+# ------------------------------------------------------------------------------------- assignments
+
+OVER_ASSIGNMENTS = {
+    "agreement_matrix": agreement_matrix,
+    "pairwise_agreement": lambda found: pairwise_agreement(found, ["element"])["element"],
+}
+over_assignments = pytest.mark.parametrize(
+    "function", OVER_ASSIGNMENTS.values(), ids=OVER_ASSIGNMENTS
+)
+
+
+@over_assignments
+def test_assignments_may_come_one_by_one(function):
+    every = [LABELS, [0, 0, 1], [0, 1, 2]]
+    np.testing.assert_array_equal(function(found for found in every), function(every))
+    np.testing.assert_array_equal(function(np.array(every)), function(every))
+
+
+@over_assignments
+@pytest.mark.parametrize("nothing", [[], (), None, 3, iter(())], ids=str)
+def test_without_assignments_there_is_no_agreement(function, nothing):
+    with pytest.raises(ValueError, match=r"^assignments must be labels, one set or more. Got "):
+        function(nothing)
 
 
 def test_numbers_of_numpy_are_numbers():

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[1]
 FLOORS = ("modlib", "experiments")
 # The floors within the instrument, from the bottom up; what stands on one line is of one floor.
 ROOMS = [
-    ("extras", "origin", "validation"),
-    ("comparison", "modularity", "seeds"),
+    ("extras", "kernels", "matrices", "origin", "validation"),
+    ("comparison", "losses", "modularity", "samples", "seeds"),
     ("clustering", "models"),
     ("layers", "optimality"),
     ("similarity",),

@@ -20,8 +20,9 @@ from experiments.names import network_name
 from experiments.regularizers import REGULARIZERS, UNTRAINED
 from modlib.clustering.find import SEARCHES
 from modlib.comparison import AGREEMENT_MEASURES
+from modlib.losses import LOSSES
 from modlib.plotting import TITLES
-from modlib.similarity.compute import DERIVATIVES
+from modlib.similarity.compute import DERIVATIVES, POOLS
 from modlib.similarity.conventions import CONVENTIONS
 from modlib.similarity.measures import MEASURES, Method
 
@@ -73,6 +74,8 @@ CHOICES = {
     "convention": set(CONVENTIONS),
     "search": set(SEARCHES),
     "derivatives": set(DERIVATIVES),
+    "loss": set(LOSSES),
+    "pool": set(POOLS),
     "preset": PRESETS,
     "stage": stages(),
     "experiment": set(experiments.EXPERIMENTS),

@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from modlib.layers import cut, evaluating, n_hidden_layers
+from modlib.layers.find import find_layers, n_hidden_layers
+from modlib.layers.network import evaluating
+from modlib.layers.watch import Axes, Watch
 from modlib.models import MLP
 from modlib.seeds import generator
 from modlib.similarity.closed_form import relu_layers
@@ -130,45 +132,53 @@ def test_layers_that_are_not_there_are_refused(layer):
             run(values, layer)
 
 
-# ----------------------------------------------------------------------------------------- cutting
+# ----------------------------------------------------------------------------------- hidden layers
 
 
-def test_a_sequential_is_cut_before_each_module_with_weights():
+def value_of(model, inputs, number):
+    """The value of a hidden layer, as the model computes it."""
+    (layer,) = find_layers(model, number)
+    with Watch({layer: Axes(samples=0, units=1)}) as watch, torch.no_grad():
+        model(inputs)
+    return watch.value(layer)[:, 0]
+
+
+def test_a_hidden_layer_of_a_sequential_is_what_goes_into_the_next_module_with_weights():
     model = nn.Sequential(
         nn.Flatten(), nn.Linear(6, 5), nn.ReLU(), nn.Dropout(0.5), nn.Linear(5, 4), nn.Tanh(),
         nn.Linear(4, 2),
-    )  # fmt: skip
+    ).eval()  # fmt: skip
     assert n_hidden_layers(model) == 2
     inputs = torch.rand(3, 2, 3, generator=torch.Generator().manual_seed(0))
-    for layer, stop in ((1, 4), (2, 6)):
-        to_layer, from_layer = cut(model, layer)
-        assert list(to_layer) == list(model)[:stop]
-        assert list(from_layer) == list(model)[stop:]
-    model.eval()
-    assert torch.equal(from_layer(to_layer(inputs)), model(inputs))
+    for number, stop in ((1, 4), (2, 6)):
+        assert torch.equal(value_of(model, inputs, number), model[:stop](inputs))
 
 
-def test_an_mlp_is_cut_after_relu_and_dropout():
+def test_a_hidden_layer_of_an_mlp_is_what_comes_after_relu_and_dropout():
     model = MLP((6, 5, 4, 2), dropout=0.3, seed=0).eval()
     inputs = torch.rand(3, 6, generator=torch.Generator().manual_seed(0))
-    for layer in (1, 2):
-        to_layer, from_layer = cut(model, layer)
-        assert torch.equal(to_layer(inputs), model.to_layer(inputs, layer))
-        assert torch.equal(from_layer(to_layer(inputs)), model(inputs))
+    for number in (1, 2):
+        assert torch.equal(value_of(model, inputs, number), model.to_layer(inputs, number))
 
 
-@pytest.mark.parametrize("layer", [0, 3, 1.0, True, None])
-def test_cuts_at_layers_that_are_not_there_are_refused(layer):
+@pytest.mark.parametrize("number", [0, 3])
+def test_hidden_layers_that_are_not_there_are_refused(number):
     for model in (MLP((5, 4, 4, 3)), nn.Sequential(*(nn.Linear(5, 5) for _ in range(3)))):
-        with pytest.raises(ValueError, match=f"layer must be between 1 and 2. Got {layer}"):
-            cut(model, layer)
+        with pytest.raises(ValueError, match=f"layer must be between 1 and 2. Got {number}"):
+            find_layers(model, number)
+
+
+@pytest.mark.parametrize("odd", [1.0, True, None])
+def test_what_is_neither_number_name_nor_module_is_no_layer(odd):
+    with pytest.raises(ValueError, match=f"layer must be the number .* Got {odd}"):
+        find_layers(MLP((5, 4, 4, 3)), odd)
 
 
 def test_models_without_a_hidden_layer_or_of_another_kind_are_refused():
     for n_linear in (0, 1):
         with pytest.raises(ValueError, match=f"at least two modules with weights. Got {n_linear}"):
             n_hidden_layers(nn.Sequential(nn.ReLU(), *(nn.Linear(5, 5) for _ in range(n_linear))))
-    with pytest.raises(ValueError, match=r"torch.nn.Sequential. Got Linear: wrap its parts in"):
+    with pytest.raises(ValueError, match=r"layer must be the name of a module, .* Got a Linear"):
         n_hidden_layers(nn.Linear(5, 5))
 
 

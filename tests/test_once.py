@@ -81,8 +81,9 @@ def test_a_similarity_is_checked_once_and_its_modularity_matrix_built_once(count
 
 @pytest.fixture
 def model(monkeypatch):
-    monkeypatch.setattr(Autograd, "chunk", 64)
-    monkeypatch.setattr(closed_form, "CHUNK_ELEMENTS", 64 * max(WIDTHS[1:-1]) ** 2)
+    monkeypatch.setattr(compute, "LARGEST_CHUNK", 64)
+    monkeypatch.setattr(closed_form, "PARTS", 1)
+    monkeypatch.setattr(ClosedForm, "_part_size", lambda _: 64)
     return MLP(WIDTHS, seed=1)
 
 
@@ -144,23 +145,26 @@ def test_samples_are_passed_over_once_for_all_layers_measures_and_conventions(
 
 
 @pytest.mark.parametrize(
-    ("measures", "n_forwards"),
+    ("measures", "n_passes"),
     [
-        # One sample to see that it fits; then each chunk up to each of the two layers.
-        (["output_sensitivity"], 1 + N_CHUNKS * 2),
-        (["output_sensitivity", "loss_hessian"], 1 + N_CHUNKS * 2),
+        # Each chunk once, for both layers.
+        (["output_sensitivity"], 1),
+        (["output_sensitivity", "loss_hessian"], 1),
         # And once more for the means of both layers.
-        (["covariance"], 1 + 2 * N_CHUNKS * 2),
-        (["covariance", "output_sensitivity", OWN["with the mean"]], 1 + 2 * N_CHUNKS * 2),
+        (["covariance"], 2),
+        (["covariance", "output_sensitivity", OWN["with the mean"]], 2),
+        # And once more for what depends on the inputs.
+        (["covariance", "output_sensitivity", "input_sensitivity"], 3),
     ],
-    ids=["one", "two", "the mean", "the mean twice"],
+    ids=["one", "two", "the mean", "the mean twice", "both sides"],
 )
-def test_measures_share_the_way_through_the_network(model, measures, n_forwards):
+def test_measures_and_layers_share_the_way_through_the_network(model, measures, n_passes):
     batches = []
     model.layers[0].register_forward_hook(lambda _, given, __: batches.append(len(given[0])))
     similarity_matrices(model, *samples(), measures=measures, derivatives="autograd")
-    assert len(batches) == n_forwards
-    assert sum(batches) == 1 + (n_forwards - 1) // N_CHUNKS * N_SAMPLES
+    # Before that, a few runs of the first samples see to it that they fit.
+    assert sorted(batches[-n_passes * N_CHUNKS :]) == n_passes * [22] + 2 * n_passes * [64]
+    assert sum(batches[: -n_passes * N_CHUNKS]) < N_SAMPLES
 
 
 def test_the_closed_form_takes_the_mean_for_the_covariance_alone(count, model):

@@ -8,11 +8,15 @@ import torch
 from oracles import similarity_by_loops
 from torch import nn
 
+from modlib.layers.find import find_layers
+from modlib.layers.network import Network
+from modlib.layers.watch import Axes
 from modlib.models import MLP
+from modlib.samples import Batch, Samples
 from modlib.similarity import closed_form, compute
-from modlib.similarity.autograd import Autograd
 from modlib.similarity.compute import pairwise_similarity, similarity_matrices
 from modlib.similarity.conventions import normalize
+from modlib.similarity.derivatives import Derivatives
 from modlib.similarity.measures import MEASURES, UPSTREAM, Measure, View
 
 CONVENTIONS = ("printed", "released")
@@ -60,7 +64,9 @@ def test_both_ways_to_derivatives_equal_the_equations_by_loops(
     model = network((4, 7, 5, 3), seed=3)
     inputs, targets = samples(6, 4, 3, seed=1)
     expected = similarity_by_loops(model, inputs, targets, layer, measure, convention)
-    actual = pairwise_similarity(model, inputs, targets, layer, measure, convention, derivatives)
+    actual = pairwise_similarity(
+        model, inputs, targets, layer, measure, convention, derivatives=derivatives
+    )
     # Central differences with steps of 1e-5 lose eps / 1e-5 = 2e-11 of values of order one.
     assert_close(actual, expected, 1e-9)
 
@@ -180,11 +186,11 @@ def test_samples_given_twice_change_nothing():
 def test_chunks_of_any_size_give_the_same(monkeypatch, chunk, derivatives):
     model = network((5, 8, 6, 3), 2)
     inputs, targets = samples(10, 5, 3, 2)  # the chunk is below, at and above the 10 samples
-    monkeypatch.setattr(closed_form, "CHUNK_ELEMENTS", 10**6)
     whole = similarity_matrices(model, inputs, targets, derivatives=derivatives)
-    monkeypatch.setattr(closed_form, "CHUNK_ELEMENTS", chunk * 8**2)
-    monkeypatch.setattr(Autograd, "chunk", chunk)
-    assert closed_form.ClosedForm(model.linears, MEASURES).chunk == chunk
+    monkeypatch.setattr(closed_form, "PARTS", 1)
+    monkeypatch.setattr(closed_form.ClosedForm, "_part_size", lambda _: chunk)
+    monkeypatch.setattr(compute, "LARGEST_CHUNK", chunk)
+    assert closed_form.ClosedForm(model.linears, MEASURES, {1: 1, 2: 2}).chunk == chunk
     assert_all_close(
         similarity_matrices(model, inputs, targets, derivatives=derivatives), whole, 1e-13
     )
@@ -274,7 +280,7 @@ def test_the_mean_hessian_is_positive_semidefinite(derivatives, monkeypatch):
     inputs, targets = samples(25, 5, 3, 1)
     for layer in (1, 2):
         matrix = pairwise_similarity(
-            model, inputs, targets, layer, "loss_hessian", "released", derivatives
+            model, inputs, targets, layer, "loss_hessian", "released", derivatives=derivatives
         ).values
         assert (matrix < 0).any(), "without signs this would test something else"
         assert np.linalg.eigvalsh(matrix).min() > -1e-14 * matrix.max()
@@ -296,11 +302,20 @@ def test_measures_other_than_the_loss_ignore_targets_and_the_relu_hessian_does_t
 # -------------------------------------------------------------------------- measures of one's own
 
 
+def view_of(model, layer, inputs, targets):
+    """A view of a layer by itself, the mean of whose activations is zero."""
+    network, layers = Network(model, Samples(inputs, targets)), find_layers(model, layer)
+    axes = {layers[0]: Axes(samples=0, units=1)}
+    derivatives = Derivatives(network, Batch(inputs, targets), axes, "cross_entropy")
+    return View(derivatives, layers, lambda: torch.zeros(1, model.widths[layer]))
+
+
 def test_a_view_holds_the_derivatives_of_the_network():
     model = network((5, 4, 6, 3), 1)
     inputs, targets = samples(7, 5, 3, 1)
-    view = View(model, 2, inputs, targets, lambda: torch.zeros(6))
-    torch.testing.assert_close(view.logits, model(inputs))
+    view = view_of(model, 2, inputs, targets)
+    torch.testing.assert_close(view.logits, model(inputs).detach())
+    assert view.mean.shape == (6,)
     for k in range(7):
         hidden = view.activations[k]
         into = torch.autograd.functional.jacobian(lambda x: model.to_layer(x, 2), inputs[k])
@@ -335,7 +350,7 @@ def test_a_measure_of_ones_own_is_averaged_beside_those_of_the_library():
 def test_the_mean_of_a_view_is_over_all_samples():
     model = network((5, 8, 6, 3), 1)
     inputs, targets = samples(150, 5, 3, 1)
-    mine = Measure("mine", "upstream", MEASURES["covariance"].products)
+    mine = Measure("mine", "upstream", factors=MEASURES["covariance"].factors)
     found = pairwise_similarity(model, inputs, targets, 2, mine)
     assert_close(found, pairwise_similarity(model, inputs, targets, 2), 1e-13)
 
@@ -468,13 +483,15 @@ def test_convolutions_are_compared_where_the_model_is_flat():
     assert_close(actual, expected, 1e-12)
 
 
-def test_layers_that_are_not_flat_are_refused():
+def test_channels_between_convolutions_are_compared_over_matching_positions():
     model = nn.Sequential(
         nn.Unflatten(1, (1, 6)), nn.Conv1d(1, 2, 3), nn.Conv1d(2, 1, 4), nn.Flatten()
-    )
-    inputs, targets = samples(6, 6, 1, dtype=torch.float32)
-    with pytest.raises(ValueError, match=r"layer 1 must give activations \[samples, units\].*cut"):
-        pairwise_similarity(model, inputs, targets)
+    ).double()
+    inputs, _ = samples(6, 6, 2)
+    hidden = model[:2](inputs).detach().numpy()  # samples, channels, positions
+    deviations = hidden - hidden.mean(axis=0)
+    expected = np.abs(np.einsum("kip,kjp->kij", deviations, deviations)).mean(axis=0)
+    assert_close(pairwise_similarity(model, inputs), expected, 1e-13)
 
 
 @pytest.mark.parametrize("derivatives", ["closed_form", "autograd"])
@@ -524,7 +541,9 @@ def test_many_at_once_equal_one_at_a_time(derivatives):
     together = similarity_matrices(model, inputs, targets, derivatives=derivatives)
     assert len(together) == 2 * 4 * 2
     for (layer, measure, convention), matrix in together.items():
-        alone = pairwise_similarity(model, inputs, targets, layer, measure, convention, derivatives)
+        alone = pairwise_similarity(
+            model, inputs, targets, layer, measure, convention, derivatives=derivatives
+        )
         np.testing.assert_array_equal(alone, matrix)
 
 
@@ -549,26 +568,30 @@ def test_what_is_asked_for_twice_is_computed_once(derivatives):
          "derivatives must be one of 'auto', 'closed_form', 'autograd'. Got 'exact'"),
         ({"layer": 0}, "layer must be between 1 and 2. Got 0"),
         ({"layer": 3}, "layer must be between 1 and 2. Got 3"),
-        ({"layer": 1.0}, "layer must be between 1 and 2. Got 1.0"),
-        ({"inputs": torch.zeros(4)}, r"inputs must be a tensor \[samples, inputs\].*Got \(4,\)"),
-        ({"inputs": torch.zeros(0, 5)}, r"at least one sample. Got \(0, 5\)"),
-        ({"inputs": [[0.0]]}, "inputs must be a tensor .* Got list"),
-        ({"inputs": torch.zeros(4, 5).long()}, "floating-point numbers. Got torch.int64 with 0"),
+        ({"layer": 1.0}, "layer must be the number of a hidden layer, .* Got 1.0"),
+        ({"inputs": torch.zeros(4)}, r"inputs must fit the model. Got shape \(4,\)"),
+        ({"inputs": torch.zeros(0, 5), "targets": torch.zeros(0).long()},
+         "at least one sample. Got none"),
+        ({"inputs": [[0.0]], "targets": None}, "inputs must be a tensor or a NumPy .* Got float"),
+        ({"inputs": torch.zeros(4, 5).long()}, r"inputs must fit the model. Got shape \(4, 5\)"),
         ({"inputs": torch.full((4, 5), torch.nan)}, "must be finite .* with 20 values that are n"),
         ({"inputs": torch.zeros(4, 6)}, r"inputs must fit the model. Got shape \(4, 6\): mat1"),
-        ({"inputs": torch.zeros(4, 2, 5)}, r"logits \[samples, classes\]. Got shape \(1, 2, 3\)"),
-        ({"targets": torch.zeros(3).long()}, r"one class per sample, shape \(4,\). Got \(3,\)"),
-        ({"targets": None}, r"targets must be a tensor of one class .* Got NoneType"),
-        ({"targets": torch.zeros(4)}, "class numbers from 0 on. Got torch.float32"),
-        ({"targets": torch.tensor([0, 1, -1, 2])}, "class numbers from 0 on. Got -1"),
-        ({"targets": torch.tensor([0, 1, 3, 2])}, "targets must be below 3, .*logits. Got 3"),
-        ({"model": nn.Linear(5, 3)}, "must be a modlib.models.MLP or a torch.nn.Sequential. Got L"),
+        ({"targets": torch.zeros(3).long()}, "targets must have one row per sample, 4 in .*Got 3"),
+        ({"targets": None, "measure": "loss_hessian"},
+         "targets must be given for the measure 'loss_hessian'. Got None"),
+        ({"targets": torch.zeros(4), "measure": "loss_hessian"},
+         "class numbers from 0 on. Got torch.float32"),
+        ({"targets": torch.tensor([0, 1, -1, 2]), "measure": "loss_hessian"},
+         "class numbers from 0 on. Got -1"),
+        ({"targets": torch.tensor([0, 1, 3, 2]), "measure": "loss_hessian"},
+         "targets must be below 3, .*logits. Got 3"),
+        ({"model": nn.Linear(5, 3)}, "layer must be the name of a module, .* Got a Linear"),
         ({"model": nn.Sequential(nn.Linear(5, 3))}, "must have a hidden layer.* Got 1"),
         (
             {"model": nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)),
              "derivatives": "closed_form"},
-            "derivatives must be 'autograd' for a model that is not .* "
-            "Got 'closed_form' for Sequential",
+            "derivatives must be 'autograd' or 'auto' but for hidden layers of a plain chain .* "
+            "Got 'closed_form' for layers .* of a Sequential",
         ),
     ],
 )  # fmt: skip
@@ -650,11 +673,11 @@ def test_a_dead_unit_stays_at_zero(convention):
 
 
 def test_epsilon_is_the_least_that_anything_is_divided_by():
-    # max(4, 4, 8) = 8 and max(16, 8) = 16.
+    # In units of the largest entry: max(4, 4, 2 * 4) = 8 and max(16, 16 / 2) = 16.
     np.testing.assert_array_equal(
-        normalize([[4, 2], [2, 4]], epsilon=8.0), [[4 / 8, 2 / 8], [2 / 8, 4 / 8]]
+        normalize([[4, 2], [2, 4]], epsilon=2.0), [[4 / 8, 2 / 8], [2 / 8, 4 / 8]]
     )
-    np.testing.assert_array_equal(normalize([[16]], epsilon=8.0), [[1]])
+    np.testing.assert_array_equal(normalize([[16]], epsilon=0.5), [[1]])
 
 
 def test_normalising_leaves_its_input_as_it_is():

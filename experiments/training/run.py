@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from experiments.config import TrainingConfig
 from experiments.data import Dataset, split
-from modlib.layers import evaluating
+from modlib.layers.network import evaluating
 from modlib.models import MLP
 from modlib.seeds import generator
 

@@ -16,6 +16,8 @@ class Similarity(Origin):
 
     values: np.ndarray
     """Float64 of shape ``[units, units]``, symmetric and non-negative."""
+    standard_error: np.ndarray | None = None
+    """Of the values, of the same shape, where they are estimated from probes; None if exact."""
 
     def _plain(self) -> np.ndarray:
         return self.values
@@ -37,7 +39,7 @@ class Similarity(Origin):
         """
         if self.is_normalized:
             return self
-        return replace(self, values=normalize(self), is_normalized=True)
+        return replace(self, values=normalize(self), standard_error=None, is_normalized=True)
 
     def to_frame(self) -> Any:
         """Return a pandas frame ``[units, units]`` with the names of the units on both sides.

@@ -1,0 +1,1 @@
+"""A layer of any model: found by name, observed, moved."""
