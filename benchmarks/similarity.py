@@ -9,13 +9,14 @@ from torch.autograd.functional import hessian, jacobian
 from torch.nn import functional
 
 from benchmarks.networks import data, samples, trained
-from benchmarks.stopwatch import peak_mebibytes, seconds, seconds_once
+from benchmarks.stopwatch import one_thread, peak_mebibytes, seconds, seconds_once
 from modlib.models import MLP
 from modlib.similarity.compute import similarity_matrices
 
 N_INPUTS = 10_000
 N_FUNC = 2_000  # for what takes half a minute; its cost is the same for every chunk
 CHUNK = 100  # of inputs that torch.func takes at once: faster here than 10 or 1,000
+PRODUCTS = 2**20  # numbers in the products of a chunk: they should stay in a cache
 N_LOOP = 100  # a plain loop is too slow for more; its cost is the same for every input
 
 
@@ -112,11 +113,38 @@ def growth_with_inputs() -> list[dict[str, object]]:
 
 
 def growth_with_units(n_inputs: int = 100) -> list[dict[str, object]]:
-    """Time of the closed form for wider and wider layers."""
+    """Time of the closed form for wider and wider layers, beside that of products alone."""
     inputs, targets = samples(n_inputs)
     rows = []
     for n_units in (16, 64, 256, 1024):
         model = MLP((data().n_inputs, n_units, n_units, data().n_classes))
-        spent = seconds(partial(_all, "closed_form", model, inputs, targets), repeats=1)
-        rows.append({"units": n_units, "inputs": n_inputs, "seconds": spent})
+        closed = partial(_all, "closed_form", model, inputs, targets)
+        row = {"units": n_units, "inputs": n_inputs, "seconds": seconds(closed, repeats=1)}
+        with one_thread():
+            row["one_thread"] = seconds(closed, repeats=1)
+            row["products"] = seconds(partial(products_alone, model, inputs), repeats=1)
+        rows.append(row | {"ratio": row["one_thread"] / row["products"]})
     return rows
+
+
+@torch.no_grad()
+def products_alone(model: MLP, inputs: torch.Tensor) -> None:
+    """The matrix products that the four measures of two layers are made of, and nothing else.
+
+    Those of the definitions, in the precision of the network: silent units are multiplied too,
+    and symmetric products made whole. What is multiplied has the right shape; no sums are taken.
+    """
+    first, second, last = (linear.weight for linear in model.linears)
+    axes = first[:, : len(first)]  # no more of the input's than units, as by a QR decomposition
+    for some in inputs.split(max(1, PRODUCTS // second.numel())):
+        upstream, downstream = second.expand(len(some), -1, -1), last.expand(len(some), -1, -1)
+        for _ in range(2):  # for the means, then for deviations from them
+            hidden = model.to_layer(some, 2)
+            model.from_layer(hidden, 2)
+        for _ in range(4):  # covariance: two layers, products and their absolute values
+            hidden.mT @ hidden
+        by_input = upstream.contiguous() @ axes
+        by_input @ by_input.mT
+        by_unit = downstream.contiguous() @ second
+        for _ in range(3):  # output sensitivity of the first layer, loss Hessian of both
+            by_unit.mT @ by_unit

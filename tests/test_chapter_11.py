@@ -1,30 +1,48 @@
-"""The page on a network of one's own, with another layer and seed, computed again by hand."""
+"""The page on a network of one's own, with another seed and convention, computed again by hand."""
 
 import re
 from math import exp, log
 
+import matplotlib as mpl
 import nbformat
 import numpy as np
 import papermill
 import pytest
 from chapters import ROOT, glued, n_figures, run, texts
+from matplotlib import pyplot as plt
 from oracles import double_sum_modularity
 
+from experiments.report.chapters import networks
+from modlib.clustering.modules import Modules
+from modlib.similarity.matrix import Similarity
+
+mpl.use("agg")
+
 CHAPTER = "11-your-own-network"
-PARAMETERS = {"seed": 1, "layer": 2, "epochs": 10, "time_limit": 1.0}
+PARAMETERS = {"seed": 1, "epochs": 3, "convention": "printed", "time_limit": 1.0, "probes": 40}
 MEASURES = ["covariance", "input_sensitivity", "output_sensitivity", "loss_hessian"]
 LEAVE = """
-held = {"inputs": inputs[test].numpy(), "targets": targets[test].numpy()}
-held |= {name.replace(".", "-"): v.numpy() for name, v in model.state_dict().items()}
+held = {"inputs": images[is_test].numpy(), "targets": classes[is_test].numpy()}
+held |= {"reader-" + name: v.numpy() for name, v in reader.state_dict().items()}
 for measure in similarity:
     held["similarity-" + measure] = similarity[measure].values
     held["labels-" + measure] = modules[measure].labels
     held["again-" + measure] = again[measure].labels
     held["q-" + measure] = modules[measure].q
     held["bound-" + measure] = proof[measure].upper
+    held["cell-" + measure] = similarities["cell", measure, convention].normalized().values
+    held["cell-labels-" + measure] = over_all_steps[measure].labels
+    held["cell-q-" + measure] = over_all_steps[measure].q
 held["agreement"] = agreement
 held["table"] = table.to_numpy(float)  # before it is rounded
-held["channels"] = found.labels
+held["late"], held["late-labels"] = late, labels
+held["steps"], held["courses"], held["course"] = steps, courses, course
+held["both"], held["joint"] = both.values, joint.labels
+for number, name in enumerate(stages):
+    held[f"patches-{number}"] = patches[name].values
+    held[f"regions-{number}"] = regions[name].labels
+held["exact"], held["probed"] = exact.values, probed.values
+held["probed-error"] = probed.standard_error
 np.savez("PATH", **held)
 """
 
@@ -78,32 +96,6 @@ def table(notebook):
     return {m: dict(zip(columns, row, strict=True)) for m, row in zip(MEASURES, rows, strict=True)}
 
 
-def test_the_network_is_scored_on_images_that_it_has_not_seen(page):
-    notebook, held = page
-    hidden = np.maximum(held["inputs"] @ held["0-weight"].T + held["0-bias"], 0)
-    hidden = np.maximum(hidden @ held["3-weight"].T + held["3-bias"], 0)
-    logits = hidden @ held["5-weight"].T + held["5-bias"]
-    accuracy = 100 * np.mean(logits.argmax(axis=1) == held["targets"])
-    assert glued(notebook)["own-accuracy"] == pytest.approx(accuracy)
-    assert accuracy > 80  # chance is 10
-    assert len(held["targets"]) == 450  # a quarter of 1797, from the first on
-
-
-def test_the_layer_asked_for_is_compared_on_held_out_images(page):
-    _, held = page
-    hidden = np.maximum(held["inputs"] @ held["0-weight"].T + held["0-bias"], 0)
-    hidden = np.maximum(hidden @ held["3-weight"].T + held["3-bias"], 0).astype(float)
-    deviations = np.abs(hidden - hidden.mean(axis=0))
-    covariance = deviations.T @ deviations / len(hidden)
-    variance = np.diagonal(covariance)
-    expected = covariance / np.maximum(np.maximum.outer(variance, variance), 1e-12)
-    np.testing.assert_allclose(held["similarity-covariance"], expected, rtol=1e-4, atol=1e-7)
-    # In the last hidden layer output sensitivity compares outgoing weights.
-    gram = np.abs(held["5-weight"].T.astype(float) @ held["5-weight"].astype(float))
-    largest = np.maximum.outer(np.diagonal(gram), np.diagonal(gram))
-    np.testing.assert_allclose(held["similarity-output_sensitivity"], gram / largest, rtol=1e-4)
-
-
 @pytest.mark.parametrize("measure", MEASURES)
 def test_q_is_that_of_the_modules_and_no_search_passes_the_bound(page, measure):
     notebook, held = page
@@ -151,25 +143,207 @@ def test_agreement_is_that_of_the_labels(page):
     assert numbers["own-chance"] == pytest.approx(by_chance, abs=5 * 0.1 / 200**0.5)
 
 
-def test_records_show_the_units_of_the_largest_module_by_name(page):
+def read_by_hand(held):
+    """States ``[samples, rows, units]`` of the recurrent cell, and logits, by its equations."""
+    weights = {name.removeprefix("reader-"): array.astype(float)
+               for name, array in held.items() if name.startswith("reader-")}  # fmt: skip
+    rows = held["inputs"][:, 0].astype(float)
+    state, states = np.zeros((len(rows), 32)), []
+    for row in rows.transpose(1, 0, 2):
+        given = np.split(row @ weights["cell.weight_ih"].T + weights["cell.bias_ih"], 3, axis=1)
+        kept = np.split(state @ weights["cell.weight_hh"].T + weights["cell.bias_hh"], 3, axis=1)
+        reset, update = (1 / (1 + np.exp(-given[gate] - kept[gate])) for gate in (0, 1))
+        proposed = np.tanh(given[2] + reset * kept[2])
+        state = (1 - update) * proposed + update * state
+        states.append(state)
+    return np.stack(states, axis=1), state @ weights["head.weight"].T + weights["head.bias"]
+
+
+def test_the_recurrent_network_is_scored_on_images_that_it_has_not_seen(page):
     notebook, held = page
-    labels = held["labels-covariance"]
-    members = tuple(np.flatnonzero(labels == 0).tolist())
-    assert len(members) == np.bincount(labels[labels >= 0]).max()
-    assert str(members) in texts(notebook)
-    (frame,) = (text for text in texts(notebook).split("<style") if "<th>module</th>" in text)
-    cells = re.findall(r"<td>(-?\d+)</td>", frame)
-    assert cells == [str(number) for pair in enumerate(labels[:5].tolist()) for number in pair]
+    states, logits = read_by_hand(held)
+    np.testing.assert_allclose(held["steps"], states, atol=1e-5)
+    accuracy = 100 * np.mean(logits.argmax(axis=1) == held["targets"])
+    assert glued(notebook)["own-accuracy-reader"] == pytest.approx(accuracy)
+    assert len(held["targets"]) == 450  # a quarter of 1797, from the first on
+    for name in ("resnet", "reader", "transformer"):
+        assert glued(notebook)[f"own-accuracy-{name}"] > 70  # chance is 10
 
 
-def test_the_channels_of_a_convolution_are_its_units(page):
+def test_a_layer_that_is_called_often_has_a_position_for_each_call(page):
+    _, held = page
+    states, _ = read_by_hand(held)
+    deviations = states - states.mean(axis=0)
+    each = [np.abs(one.T @ one) for one in deviations]  # summed over rows before the bars
+    covariance = np.mean(each, axis=0)
+    variance = np.diagonal(covariance)
+    expected = covariance / np.maximum.outer(variance, variance)
+    np.testing.assert_allclose(held["cell-covariance"], expected, atol=1e-5)
+
+
+def test_the_lowest_and_the_highest_q_are_those_of_all_that_was_found(page):
     notebook, held = page
-    assert held["channels"].shape == (16,)
-    assert glued(notebook)["own-channel-modules"] == len(set(held["channels"].tolist()) - {-1})
-    assert glued(notebook)["own-channel-q"] > 0
-    assert n_figures(notebook) == 1
+    every = [held[f"{kind}q-{measure}"] for kind in ("", "cell-") for measure in MEASURES]
+    joint = held["both"] * ~np.eye(64, dtype=bool)
+    every.append(double_sum_modularity(joint / joint.sum(), held["joint"]))
+    assert glued(notebook)["own-lowest"] == pytest.approx(min(every))
+    assert glued(notebook)["own-highest"] == pytest.approx(max(every))
+    cell = held["cell-covariance"] * ~np.eye(32, dtype=bool)
+    q = double_sum_modularity(cell / cell.sum(), held["cell-labels-covariance"])
+    assert held["cell-q-covariance"] == pytest.approx(q)
+    for name in ("covariance", "input_sensitivity"):
+        assert glued(notebook)[f"own-after-{name}"] == pytest.approx(float(held[f"q-{name}"]))
 
 
-def test_a_layer_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(papermill.PapermillExecutionError, match="layer must be between 1 and 2"):
-        run(CHAPTER, tmp_path, layer=3, epochs=0)
+def test_one_direction_holds_what_the_largest_eigenvalue_holds_of_the_trace(page):
+    notebook, held = page
+    deviations = held["late"] - held["late"].mean(axis=0)
+    covariance = np.einsum("kpi,kpj->ij", deviations, deviations)
+    labels, shares = held["late-labels"], []
+    for module in range(labels.max() + 1):
+        inside = covariance[np.ix_(labels == module, labels == module)]
+        shares.append(np.linalg.eigvalsh(inside)[-1] / np.trace(inside))
+    assert glued(notebook)["own-share"] == pytest.approx(100 * np.mean(shares))
+
+
+def test_digits_account_for_the_variance_of_their_means(page):
+    notebook, held = page
+    shares = []
+    for response in held["course"]:  # of a module
+        means = {d: response[held["targets"] == d].mean(axis=0) for d in range(10)}
+        between = np.mean(
+            [(means[d] - response.mean(axis=0)) ** 2 for d in held["targets"]], axis=0
+        )
+        shares.append(between / ((response - response.mean(axis=0)) ** 2).mean(axis=0))
+    first, *_, last = np.mean(shares, axis=0)
+    assert glued(notebook)["own-first-row"] == pytest.approx(100 * first)
+    assert glued(notebook)["own-last-row"] == pytest.approx(100 * last)
+    spread = np.std(held["courses"], axis=1).mean(axis=0)
+    assert glued(notebook)["own-spread"] == pytest.approx(spread[-1] / spread[0])
+
+
+def test_features_of_two_blocks_are_compared_with_themselves_and_others(page):
+    notebook, held = page
+    numbers, later = glued(notebook), held["both"][:32, 32:]
+    itself = [later[unit, unit] for unit in range(32)]
+    assert numbers["own-itself"] == pytest.approx(np.mean(itself))
+    assert numbers["own-others"] == pytest.approx((later.sum() - sum(itself)) / (32 * 31))
+    labels = held["joint"]
+    assert numbers["own-same"] == pytest.approx(100 * np.mean(labels[:32] == labels[32:]))
+    # In the mean over all orders: the chance that one of the one and one of the other match.
+    shares = [np.bincount(half, minlength=labels.max() + 1) / 32
+              for half in (labels[:32], labels[32:])]  # fmt: skip
+    expected = 100 * (shares[0] * shares[1]).sum()
+    assert numbers["own-same-chance"] == pytest.approx(expected, abs=5 * 100 * 0.08 / 200**0.5)
+    assert "(blocks.0, 0)" in texts(notebook)
+    assert "(blocks.1, 1)" in texts(notebook)
+
+
+def test_patches_are_the_units_where_their_axis_is_asked_for(page):
+    notebook, held = page
+    numbers = glued(notebook)
+    for place in range(3):
+        values = held[f"patches-{place}"]
+        assert values.shape == (16, 16)
+        mean = (values.sum() - np.trace(values)) / (16 * 15)
+        assert numbers[f"own-patches-{place}"] == pytest.approx(mean)
+        adjacency = values * ~np.eye(16, dtype=bool)
+        q = double_sum_modularity(adjacency / adjacency.sum(), held[f"regions-{place}"])
+        assert numbers[f"own-patches-q-{place}"] == pytest.approx(abs(q), abs=1e-12)
+    assert numbers["own-regions"] == held["regions-0"].max() + 1
+    # Attention makes them alike, also in a network that was hardly trained.
+    assert numbers["own-patches-0"] < numbers["own-patches-1"]
+
+
+def test_probes_are_held_to_the_exact_matrix(page):
+    notebook, held = page
+    numbers = glued(notebook)
+    error = np.abs(held["probed"] - held["exact"])
+    relative = (error**2).sum() ** 0.5 / (held["exact"] ** 2).sum() ** 0.5
+    assert numbers["own-relative"] == pytest.approx(100 * relative)
+    rounding = 1e-5 * held["exact"].max()
+    near = [error[i, j] <= 2 * held["probed-error"][i, j] + rounding
+            for i in range(32) for j in range(i, 32)]  # fmt: skip
+    assert numbers["own-near"] == pytest.approx(100 * np.mean(near))
+    assert numbers["own-probes"] == 40
+    assert numbers["own-passes"] == 32 * 16
+
+
+def test_there_is_a_figure_for_each_network_and_the_table_of_kinds(page):
+    notebook, _ = page
+    assert n_figures(notebook) == 4
+    assert "refused: whole numbers have no derivatives" in texts(notebook)
+
+
+def test_a_convention_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(papermill.PapermillExecutionError, match="convention must be one of"):
+        run(CHAPTER, tmp_path, convention="neither", epochs=1)
+
+
+# -------------------------------------------------------------------------------------- figures
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def test_a_module_responds_along_its_direction_and_rises_with_most_of_its_units():
+    # Two units that move together, three to four, and a third, unused one.
+    moves = np.array([-2.0, -1.0, 0.0, 3.0])
+    values = np.stack([3 * moves, 4 * moves, moves**2], axis=1)[:, None] + 7
+    (response,) = networks.responses(values, np.array([0, 0, -1]))
+    np.testing.assert_allclose(response, 5 * moves[:, None])
+    assert networks.share_in_one_direction(values, np.array([0, 0, -1])) == pytest.approx(1)
+    (fallen,) = networks.responses(-values, np.array([0, 0, -1]))
+    np.testing.assert_allclose(fallen, -5 * moves[:, None])
+
+
+def test_variance_between_classes_is_a_share_of_all():
+    values = np.array([[0.0, 1.0], [2.0, 1.0], [4.0, 3.0], [6.0, 3.0]])
+    # Means 1 and 5: variance 4 of 5; and 1 and 3 without any within: all.
+    np.testing.assert_allclose(networks.share_between(values, np.array([0, 0, 1, 1])), [0.8, 1])
+    np.testing.assert_allclose(
+        networks.class_means(values, np.array([3, 3, 5, 5])), [[1, 1], [5, 3]]
+    )
+
+
+def test_what_was_found_has_a_row_for_each_layer_and_convention():
+    similarities, modules = {}, {}
+    for layer, convention in [("a", "printed"), (("a", "b"), "printed"), ("a", "released")]:
+        for measure in ("covariance", "own"):
+            known = {"layer": layer, "measure": measure, "convention": convention}
+            key = layer, measure, convention
+            similarities[key] = Similarity(np.ones((4, 4)), **known)
+            modules[key] = Modules(np.array([0, 0, 1, 1]), 0.25, **known)
+    axes = networks.draw_found(similarities, modules).axes
+    assert [ax.get_title() for ax in axes] == ["covariance, Q = 0.25", "own, Q = 0.25"] * 3
+    rows = [ax.get_ylabel() for ax in axes[::2]]
+    assert rows == ["a, printed", "a + b, printed", "a, released"]
+
+
+def test_maps_stand_below_their_digit_each_module_on_its_own_scale():
+    maps = np.arange(2 * 3 * 2 * 2, dtype=float).reshape(2, 3, 2, 2) - 4
+    axes = networks.draw_maps(np.zeros((3, 8, 8)), maps).axes
+    drawn = [ax.images[0] for ax in axes]
+    np.testing.assert_array_equal(drawn[3 + 3 * 1 + 2].get_array(), maps[1, 2])
+    assert [image.get_clim() for image in drawn[3:]] == [(-7, 7)] * 3 + [(-19, 19)] * 3
+
+
+def test_courses_are_drawn_row_by_row_with_the_digit_at_their_end():
+    courses = np.arange(12.0).reshape(2, 3, 2)
+    axes = networks.draw_courses(courses).axes
+    for module, ax in enumerate(axes):
+        lines = [line.get_xydata().tolist() for line in ax.lines]
+        assert lines == [[[1, low], [2, high]] for low, high in courses[module].tolist()]
+        assert [text.get_text() for text in ax.texts] == ["0", "1", "2"]
+
+
+def test_patches_are_drawn_where_they_lie():
+    labels = np.array([0, 1, 2, 3])
+    axes = networks.draw_tokens(np.eye(5), labels, [np.eye(4), np.ones((4, 4))], ["in", "out"]).axes
+    places = {text.get_text(): text.get_position() for text in axes[1].texts}
+    assert places == {"0": (0, 0), "1": (1, 0), "2": (0, 1), "3": (1, 1)}  # column, row
+    assert [ax.get_title() for ax in axes[2:4]] == ["in", "out"]
+    np.testing.assert_array_equal(axes[3].images[0].get_array(), np.ones((4, 4)))

@@ -74,7 +74,7 @@ def test_what_the_wheel_requires_is_the_library_s_own(wheel):
     metadata = Parser().parsestr(wheel.read(path).decode())
     required = metadata.get_all("Requires-Dist")
     always = {re.split("[^a-z-]", line)[0] for line in required if "extra ==" not in line}
-    assert always == {"clusim", "numba", "numpy", "safetensors", "scikit-learn", "torch"}
+    assert always == {"clusim", "numba", "numpy", "safetensors", "scikit-learn", "torch", "tqdm"}
     assert set(metadata.get_all("Provides-Extra")) == {
         "mnist", "plot", "sweep", "book", "pandas", "networkx"
     }  # fmt: skip
@@ -199,12 +199,12 @@ def test_parameters_are_plain_literals(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_only_the_notebook_of_a_setting_writes_files(path):
+def test_only_notebooks_that_are_run_with_parameters_write_files(path):
     writes = re.findall(
-        r"\b(?:open|write_\w+|save_\w+|savefig|to_parquet|to_csv|mkdir|unlink|rmtree)\(",
+        r"\b(?:open|write_\w+|save_\w+|savefig|to_parquet|to_csv|mkdir|unlink|rmtree|publish)\(",
         code_of(path),
     )
-    assert bool(writes) == (path.stem == "90-setting"), writes
+    assert bool(writes) == (path.stem in ("90-setting", "94-network")), writes
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:

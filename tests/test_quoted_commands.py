@@ -59,7 +59,7 @@ def test_what_is_made_is_a_target_of_the_makefile(path):
 def test_commands_are_found():
     readme = ROOT / "README.md"
     assert ["claims"] in given(readme, r"python -m experiments")
-    assert len(given(readme, r"\bpapermill")) == 2
+    assert len(given(readme, r"\bpapermill")) == 3
     assert ["book"] in given(readme, r"^make")
 
 
