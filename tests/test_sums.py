@@ -10,6 +10,7 @@ import torch
 
 from modlib.models import MLP
 from modlib.similarity import closed_form
+from modlib.similarity import sums as module
 from modlib.similarity.closed_form import ClosedForm
 from modlib.similarity.compute import similarity_matrices
 from modlib.similarity.sums import chain_products, factor_products, summed
@@ -69,7 +70,8 @@ def test_products_of_opposite_signs_cancel_without_bars_alone():
 @pytest.mark.parametrize("dtype", PRECISION, ids=str)
 @pytest.mark.parametrize("n_terms", [1, 3, 4, 5, 9])
 @pytest.mark.parametrize("n_units", [1, 2, 3, 15, 16, 17, 33, 70])
-def test_sums_of_products_of_factors_of_any_shape(n_units, n_terms, dtype):
+def test_sums_of_products_of_factors_of_any_shape(monkeypatch, n_units, n_terms, dtype):
+    monkeypatch.setattr(module, "WORTH_SHARING", 0)
     factors = drawn(5, n_units, n_terms, dtype=dtype)
     exact = factors.double().numpy()
     actual = factor_products(factors, CONVENTIONS)
@@ -124,7 +126,9 @@ def test_a_chain_of_one_layer_by_hand():
     assert sums["printed"].tolist() == [[4, 2], [2, 8]]
 
 
-@pytest.mark.parametrize("widths", [(1, 1), (3, 5), (17, 16, 33), (40, 1, 5, 24), (12, 80, 9)], ids=str)
+@pytest.mark.parametrize(
+    "widths", [(1, 1), (3, 5), (17, 16, 33), (40, 1, 5, 24), (12, 80, 9)], ids=str
+)
 def test_sums_of_products_of_chains_of_any_widths(widths):
     rows = drawn(widths[0], 8).numpy()
     gram, masks = rows @ rows.T, drawn_masks(7, widths)
@@ -165,9 +169,10 @@ def test_results_come_in_the_order_of_the_parts(threads):
     assert list(in_threads(work, range(5))) == [0, 10, 20, 30, 40]
 
 
-def test_each_thread_has_one_of_pytorch_and_the_caller_has_its_own_again(threads):
+def test_pytorch_has_one_thread_in_each_and_all_of_its_own_afterwards(threads):
     threads(3)
-    assert list(in_threads(lambda _: torch.get_num_threads(), range(4))) == [1, 1, 1, 1]
+    for n_there in in_threads(lambda _: torch.get_num_threads(), range(4)):
+        assert n_there == torch.get_num_threads() == 1
     assert torch.get_num_threads() == 3
     elsewhere = []
     thread = threading.Thread(target=lambda: elsewhere.append(torch.get_num_threads()))
@@ -197,7 +202,11 @@ def test_where_there_is_one_thread_the_caller_works_itself(threads, n_threads, n
 
 
 @pytest.mark.parametrize("n_units", [3, 40, 70])
-def test_factors_have_the_same_sums_to_the_last_bit_on_any_number_of_threads(threads, n_units):
+@pytest.mark.parametrize("worth", [0, 10**9], ids=["shared", "alone"])
+def test_factors_have_the_same_sums_to_the_last_bit_on_any_number_of_threads(
+    monkeypatch, threads, n_units, worth
+):
+    monkeypatch.setattr(module, "WORTH_SHARING", worth)
     factors, found = drawn(9, n_units, 5), []
     for n_threads in (1, 2, 3):
         threads(n_threads)

@@ -40,7 +40,7 @@ Result = TypeVar("Result")
 
 PARTS = 8  # of a chunk: they are shared out among threads
 PART_ELEMENTS = 2**20  # of the largest thing that there is for all samples of a part
-LARGEST_PART, SMALL_PART, LEAST_PART = 512, 32, 4  # samples; small: no more parts where it is less
+LARGEST_PART, SMALL_PART, LEAST_PART = 512, 64, 4  # samples; small: no more parts where it is less
 THREADS_ELEMENTS = 2**27  # of the sums of all threads together
 FEW = 4  # times as many units as inputs make Jacobians by the input less work
 DOWNSTREAM = {"output_sensitivity", "loss_hessian"}

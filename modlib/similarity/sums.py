@@ -15,7 +15,8 @@ from torch import Tensor
 from modlib.similarity.conventions import CONVENTIONS
 from modlib.similarity.threads import in_threads
 
-TILES = 8  # that the units are shared out in among threads
+TILES = 8  # that units are shared out in among threads
+WORTH_SHARING = 2**28  # multiplications: fewer are done sooner than threads are there
 LANES = 16  # numbers that a processor takes at once: rows are as long as a multiple of it
 
 
@@ -47,7 +48,8 @@ def factor_products(factors: Tensor, conventions: Collection[str]) -> dict[str, 
     def add(rows: tuple[int, int]) -> None:
         add_factor_products(columns, *rows, signed, absolute)
 
-    list(in_threads(add, list(pairwise(_even_cuts(n_units, TILES)))))
+    n_tiles = TILES if factors.numel() * n_units >= WORTH_SHARING else 1
+    list(in_threads(add, list(pairwise(_even_cuts(n_units, n_tiles)))))
     return _chosen(_whole(signed), _whole(absolute), conventions)
 
 

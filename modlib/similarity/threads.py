@@ -15,9 +15,9 @@ def in_threads(
 ) -> Iterator[Result]:
     """Do some work on each part, and give out the results in the order of the parts.
 
-    Each thread has PyTorch compute on itself alone: threads that share parts out wait less for
-    each other than threads that share out every operation, and what comes of a part does not
-    depend on how many there are.
+    Meanwhile PyTorch computes on one thread in each of them, and in the caller: threads that
+    share parts out wait less for each other than threads that share every operation out, and
+    what comes of a part does not depend on how many there are.
 
     Parameters
     ----------
@@ -33,8 +33,10 @@ def in_threads(
     if n_used <= 1:
         yield from map(work, parts)
         return
+    torch.set_num_threads(1)
     try:
+        # Said to each anew, since products of matrices do not ask PyTorch how many there are.
         with ThreadPoolExecutor(n_used, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             yield from pool.map(work, parts)
     finally:
-        torch.set_num_threads(n_threads)  # for threads to come; this one has kept its number
+        torch.set_num_threads(n_threads)
