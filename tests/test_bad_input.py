@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from modlib.clustering.best import best_modules
 from modlib.clustering.find import find_modules
 from modlib.clustering.monte_carlo import monte_carlo_modules
 from modlib.clustering.spectral import spectral_modules
-from modlib.clustering.tabu import best_modules
 from modlib.comparison import agreement, agreement_matrix, pairwise_agreement
 from modlib.models import MLP
 from modlib.modularity import effective_number, modularity, modularity_matrix, to_adjacency

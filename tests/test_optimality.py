@@ -6,8 +6,8 @@ import pytest
 from oracles import highest_modularity, set_partitions
 from scipy.optimize import linprog
 
-from modlib.clustering import tabu
-from modlib.clustering.tabu import total
+from modlib.clustering import best
+from modlib.clustering.moves import total
 from modlib.modularity import modularity, modularity_matrix, to_adjacency
 from modlib.optimality import branching, relaxation
 from modlib.optimality import certificate as certifying
@@ -34,7 +34,7 @@ def clock(monkeypatch):
     """No proof here depends on how fast the machine is: a minute is 60,000 looks at the clock."""
     certify(np.ones((3, 3)))  # what compiles does not look at it
     clock = Clock(step=1e-3)
-    for module in (branching, relaxation, certifying, tabu):
+    for module in (branching, relaxation, certifying, best):
         monkeypatch.setattr(module, "perf_counter", clock)
     return clock
 

@@ -191,7 +191,7 @@ def test_a_changed_docstring_or_colour_of_ours_leaves_the_tables_current(tmp_pat
         path.write_text(text.replace(old, new))
         return code_digest(tmp_path, [], notebook) != before
 
-    assert not changed("modlib/clustering/tabu.py", "iterated tabu search", "some search")
+    assert not changed("modlib/clustering/tabu.py", "Iterated tabu search", "Some search")
     assert not changed("modlib/plotting.py", "#0072B2", "#0072B3")
     assert not changed("experiments/report/figures.py", "#009E73", "#009E74")
     assert changed("modlib/clustering/tabu.py", "SHORTEST_MEMORY = 4", "SHORTEST_MEMORY = 5")

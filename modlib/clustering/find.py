@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from modlib.clustering.best import best_modules
 from modlib.clustering.modules import Modules, by_falling_size
 from modlib.clustering.monte_carlo import check_options, monte_carlo_labels
 from modlib.clustering.moves import ROUNDING
 from modlib.clustering.spectral import spectral_labels
-from modlib.clustering.tabu import best_modules
 from modlib.matrices import given
 from modlib.modularity import Objective, to_adjacency
 from modlib.validation import check_choice
@@ -39,7 +39,7 @@ def find_modules(
         the units, and what else is known of them, are kept.
     search
         ``"paper"``: the spectral start of Algorithm 2, refined by Algorithm 3. ``"best"``: the
-        highest Q that we can find, by :func:`modlib.clustering.tabu.best_modules`, or by the
+        highest Q that we can find, by :func:`modlib.clustering.best.best_modules`, or by the
         paper's search where chance favours that: its Q is never below the paper's.
     resolution
         Weight of the null model in Q.

@@ -1,5 +1,7 @@
 """Moves of single units between modules, compiled: what every search is made of."""
 
+import numpy as np
+
 from modlib.kernels import kernel
 
 ROUNDING = 1e-14
@@ -41,3 +43,43 @@ def move(matrix, labels, n_modules, links, sizes, unit, choice):
         sizes[last] = 0
         n_modules = last
     return n_modules
+
+
+@kernel
+def perturb(labels, random):
+    """Merge two clusters, or scatter one, or scatter up to a third of the units."""
+    n = len(labels)
+    n_modules = close_gaps(labels)
+    kind = random.integers(0, 3)
+    one, other = random.integers(0, n_modules), random.integers(0, n_modules)
+    if kind == 2:
+        for _ in range(2 + random.integers(0, max(n // 3, 1))):
+            labels[random.integers(0, n)] = random.integers(0, n_modules + 1)
+        return
+    for i in range(n):
+        if labels[i] == one:
+            labels[i] = other if kind == 0 else random.integers(0, n_modules + 1)
+
+
+@kernel
+def close_gaps(labels):
+    """Rename clusters 0, 1, ... in order of their first unit, in place; return how many."""
+    names = np.full(labels.max() + 1, -1)
+    count = 0
+    for i in range(len(labels)):
+        if names[labels[i]] < 0:
+            names[labels[i]] = count
+            count += 1
+        labels[i] = names[labels[i]]
+    return count
+
+
+@kernel
+def total(matrix, labels):
+    """Q: the sum of the matrix over pairs in the same cluster, the diagonal included."""
+    q = 0.0
+    for i in range(len(labels)):
+        for j in range(len(labels)):
+            if labels[i] == labels[j]:
+                q += matrix[i, j]
+    return q

@@ -1,76 +1,12 @@
-"""The best modules that we can find: iterated tabu search on the modularity matrix."""
-
-from math import inf
-from time import perf_counter
+"""Iterated tabu search on the modularity matrix: the best move at each step, uphill or not."""
 
 import numpy as np
 
-from modlib.clustering.moves import ROUNDING, count_links, move
+from modlib.clustering.moves import ROUNDING, close_gaps, count_links, move, perturb, total
 from modlib.kernels import kernel
-from modlib.validation import check_seed, check_symmetric, is_whole
 
 SHORTEST_MEMORY = 4  # steps for which a moved unit stays where it is, at least
 MEMORY_RANGE = 10  # and by how many that varies
-
-
-def best_modules(
-    matrix: np.ndarray,
-    seed: int = 0,
-    n_restarts: int = 10,
-    n_rounds: int = 50,
-    patience: int = 200,
-    deadline: float = inf,
-) -> np.ndarray:
-    r"""Search for the assignment of highest modularity (equation 9).
-
-    From random assignments, ``n_restarts`` times: ``n_rounds`` rounds of tabu search, each from a
-    perturbation of the best assignment so far. One step of tabu search makes the best move of a
-    single unit, uphill or not, and costs O(units x clusters), since the links
-    :math:`C = B P` are kept up to date. This is the clique partitioning problem, for which
-    searches of this kind are among the best known (Zhou, Hao & Goeffon 2016). Nothing is proven;
-    for that, see :func:`modlib.optimality.certificate.certify`.
-
-    Parameters
-    ----------
-    matrix
-        B of :func:`modlib.modularity.modularity_matrix`, float64 of shape ``[units, units]``,
-        symmetric; the used units only.
-    seed
-        Draws the starts, perturbations and memories. Same seed, same labels.
-    n_restarts, n_rounds, patience
-        How long to search; ``patience`` is the number of steps without a new best that end a
-        round.
-    deadline
-        By ``time.perf_counter``: no restart begins after it, except the first.
-
-    Returns
-    -------
-    numpy.ndarray
-        Int64 of shape ``[units]``: clusters numbered from 0, in no particular order.
-
-    Raises
-    ------
-    ValueError
-        If the matrix is not square, symmetric and finite, or an option is not a whole number
-        within its range.
-    """
-    matrix = np.ascontiguousarray(check_symmetric(matrix, "matrix"))
-    limits = {"n_restarts": n_restarts, "n_rounds": n_rounds, "patience": patience}
-    for name, value in limits.items():
-        if not is_whole(value) or value < 0:
-            raise ValueError(f"{name} must be a whole number of at least 0. Got {value!r}.")
-    n = len(matrix)
-    random = np.random.default_rng(check_seed(seed))
-    best = np.zeros(n, np.int64)
-    for restart in range(n_restarts if n > 1 else 0):
-        if restart and perf_counter() > deadline:
-            break
-        n_modules = random.integers(1, max(n // 4, 1), endpoint=True)
-        start = random.integers(n_modules, size=n)
-        found = iterate(matrix, start, random, n_rounds, patience)
-        if total(matrix, found) > total(matrix, best):
-            best = found
-    return best
 
 
 @kernel
@@ -134,43 +70,3 @@ def best_move(matrix, labels, n_modules, links, sizes, free, bar):
             if gain > top and (free[i] or gain > bar):
                 top, unit, cluster = gain, i, k
     return unit, cluster, top
-
-
-@kernel
-def perturb(labels, random):
-    """Merge two clusters, or scatter one, or scatter up to a third of the units."""
-    n = len(labels)
-    n_modules = close_gaps(labels)
-    kind = random.integers(0, 3)
-    one, other = random.integers(0, n_modules), random.integers(0, n_modules)
-    if kind == 2:
-        for _ in range(2 + random.integers(0, max(n // 3, 1))):
-            labels[random.integers(0, n)] = random.integers(0, n_modules + 1)
-        return
-    for i in range(n):
-        if labels[i] == one:
-            labels[i] = other if kind == 0 else random.integers(0, n_modules + 1)
-
-
-@kernel
-def close_gaps(labels):
-    """Rename clusters 0, 1, ... in order of their first unit, in place; return how many."""
-    names = np.full(labels.max() + 1, -1)
-    count = 0
-    for i in range(len(labels)):
-        if names[labels[i]] < 0:
-            names[labels[i]] = count
-            count += 1
-        labels[i] = names[labels[i]]
-    return count
-
-
-@kernel
-def total(matrix, labels):
-    """Q: the sum of the matrix over pairs in the same cluster, the diagonal included."""
-    q = 0.0
-    for i in range(len(labels)):
-        for j in range(len(labels)):
-            if labels[i] == labels[j]:
-                q += matrix[i, j]
-    return q

@@ -5,7 +5,9 @@ from time import perf_counter
 
 import numpy as np
 
-from modlib.clustering.tabu import best_modules, climb, total
+from modlib.clustering.best import best_modules
+from modlib.clustering.moves import total
+from modlib.clustering.tabu import climb
 from modlib.optimality.cuts import deepest, grow, spread, vary
 from modlib.optimality.relaxation import WIDTH, Relaxation
 

@@ -73,7 +73,7 @@ def certify(
     resolution
         Weight of the null model in Q.
     seed
-        Of the search that comes first, :func:`modlib.clustering.tabu.best_modules`.
+        Of the search that comes first, :func:`modlib.clustering.best.best_modules`.
     signed
         Whether similarities may be negative; see :func:`modlib.modularity.modularity`. The proof
         knows B alone, whose entries have either sign in any case.
