@@ -32,7 +32,7 @@ from modlib.validation import check_choice, check_seed, is_whole
 DERIVATIVES = ("auto", "closed_form", "autograd")
 POOLS = ("mean",)
 LARGEST_CHUNK = 256  # samples
-CHUNK_ELEMENTS = 2**22  # of the largest thing that is there for all samples of a chunk
+CHUNK_ELEMENTS = 2**23  # of the largest thing that is there for all samples of a chunk
 SHOWN_AFTER = 3.0  # seconds: shorter work needs no bar
 
 Key = tuple[Any, str, str]  # layer, measure, convention

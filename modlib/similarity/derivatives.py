@@ -21,7 +21,7 @@ from modlib.losses import Loss, check_last_step, losses
 from modlib.samples import Batch, arrays_of, each, n_samples_of
 from modlib.similarity.curvature import check_derivable, is_piecewise_linear
 
-FORWARD_COST = 2.5  # of a product forward, in products backward
+FORWARD_COST = 1.5  # of a product forward, in products backward
 UNEQUAL = {torch.float64: 1e-9, torch.float32: 1e-4}  # of two ways to one product; else:
 HALF_UNEQUAL = 0.05
 TINY = 1e-30  # where both are zero
@@ -96,7 +96,7 @@ class Derivatives:
                 "layer must list layers of as many positions, or pool must be 'mean'. Got "
                 f"{sizes} positions."
             )
-        return torch.cat([parts[layer] for layer in layers], dim=-1)
+        return _together([parts[layer] for layer in layers], dim=-1)
 
     # ---------------------------------------------------------------------------- downstream
 
@@ -142,7 +142,7 @@ class Derivatives:
             )
         by = iter([torch.zeros_like(shift) if one is None else one
                    for shift, one in zip(flat, found, strict=True)])  # fmt: skip
-        return {layer: torch.cat(list(islice(by, len(shifts[layer]))), dim=1)
+        return {layer: _together(list(islice(by, len(shifts[layer]))), dim=1)
                 for layer in self.axes}  # fmt: skip
 
     def check_reached(self, layers: Sequence[Layer]) -> None:
@@ -247,9 +247,9 @@ class Derivatives:
     def push_forward(self, direction: Callable[[Tensor], Tensor]) -> dict[Layer, Tensor]:
         """Derivatives of the values along a direction of the input.
 
-        The direction is a function of a tensor ``[samples, inputs]``, which it may fill. Where an
-        operation has no derivative forward, or another than backward, as where gradients are let
-        straight through, it is had by two products backward.
+        The direction is a function of a tensor ``[samples, inputs]``, which it may fill. They are
+        had by two products backward, which runs the model once for all directions; by products
+        forward, where an operation cannot be derived twice.
         """
         floats = [part for part in arrays_of(self.batch.inputs) if part.is_floating_point()]
         if not floats:
@@ -264,7 +264,17 @@ class Derivatives:
         return self._twice_backward(shaped)
 
     def _derives_forward(self) -> bool:
-        """Whether products forward are transposes of those backward, by a random one of each."""
+        """Whether products forward are to be had in forward mode, not by two products backward."""
+        if self._is_transpose(self._twice_backward):
+            return False
+        if self._is_transpose(self._forward):
+            return True
+        raise NotImplementedError(
+            "a function that the model uses can be derived only once, and not forward"
+        )
+
+    def _is_transpose(self, push: Callable[[Sequence[Tensor]], dict[Layer, Tensor]]) -> bool:
+        """Whether products are the transposes of those backward, by a random one of each."""
         random = torch.Generator().manual_seed(0)
 
         def drawn(like: Tensor) -> Tensor:
@@ -274,17 +284,17 @@ class Derivatives:
         along, across = [drawn(leaf) for leaf in leaves], {layer: drawn(values[layer])
                                                            for layer in values}  # fmt: skip
         try:
-            forward = self._forward(along)
+            pushed = push(along)
         except (NotImplementedError, RuntimeError):
             return False
         backward = _flat_gradient(
             torch.stack([(across[layer] * values[layer]).sum() for layer in values]).sum(), leaves
         )
-        one = torch.cat([(across[layer] * forward[layer]).flatten(1) for layer in values], dim=1)
+        one = torch.cat([(across[layer] * pushed[layer]).flatten(1) for layer in values], dim=1)
         other = backward * torch.cat([part.reshape(len(part), -1) for part in along], dim=1)
         gap = one.double().sum(dim=1) - other.double().sum(dim=1)
         room = UNEQUAL.get(one.dtype, HALF_UNEQUAL) * (one.double().norm(dim=1) + TINY)
-        return bool((gap.abs() <= room).all())
+        return not (gap.abs() > room).any()  # what is not finite is refused later, by its measure
 
     def _forward(self, parts: Sequence[Tensor]) -> dict[Layer, Tensor]:
         _load_forward_rules()
@@ -299,18 +309,29 @@ class Derivatives:
 
     def _twice_backward(self, parts: Sequence[Tensor]) -> dict[Layer, Tensor]:
         """The product with J^T is linear in the vector: its derivative is the product with J."""
+        vectors, slopes = self._slopes
+        pairs = [pair for pair in zip(slopes, parts, strict=True) if pair[0].requires_grad]
+        if not pairs:
+            return {layer: torch.zeros_like(vectors[layer]) for layer in vectors}
+        found = torch.autograd.grad(
+            [slope for slope, _ in pairs], list(vectors.values()), [part for _, part in pairs],
+            retain_graph=True, allow_unused=True, materialize_grads=True,
+        )  # fmt: skip
+        return dict(zip(vectors, found, strict=True))
+
+    @cached_property
+    def _slopes(self) -> tuple[dict[Layer, Tensor], Sequence[Tensor]]:
+        """Vectors like the values, and their products with J^T, to be derived by the vectors."""
         leaves, values = self._entered
         vectors = {layer: torch.zeros_like(value, requires_grad=True)
                    for layer, value in values.items()}  # fmt: skip
         pairs = [(values[layer] * vectors[layer]).sum() for layer in self.axes]
-        slopes = torch.autograd.grad(sum(pairs, pairs[0] * 0), leaves, create_graph=True)
+        slopes = torch.autograd.grad(
+            sum(pairs, pairs[0] * 0), leaves,
+            create_graph=True, allow_unused=True, materialize_grads=True,
+        )  # fmt: skip
         check_derivable(slopes)
-        along = [(slope * part).sum() for slope, part in zip(slopes, parts, strict=True)]
-        found = torch.autograd.grad(
-            sum(along, along[0] * 0), list(vectors.values()), retain_graph=True, allow_unused=True
-        )
-        return {layer: torch.zeros_like(values[layer]) if by is None else by
-                for layer, by in zip(vectors, found, strict=True)}  # fmt: skip
+        return vectors, slopes
 
     # ------------------------------------------------------------------------------- helpers
 
@@ -358,4 +379,9 @@ def _flat_gradient(total: Tensor, leaves: list[Tensor]) -> Tensor:
         found = torch.autograd.grad(total, leaves, retain_graph=True, allow_unused=True)
     parts = [torch.zeros_like(leaf) if by is None else by
              for leaf, by in zip(leaves, found, strict=True)]  # fmt: skip
-    return torch.cat([part.reshape(len(part), -1) for part in parts], dim=1)
+    return _together([part.reshape(len(part), -1) for part in parts], dim=1)
+
+
+def _together(parts: Sequence[Tensor], *, dim: int) -> Tensor:
+    """Join tensors; a single one is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=dim)
