@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import (
+    any_network,
     clustering,
     commands,
     engine,
@@ -23,6 +24,12 @@ TABLES = {
     "similarity": similarity.against_autograd,
     "similarity_inputs": similarity.growth_with_inputs,
     "similarity_units": similarity.growth_with_units,
+    "any_network": any_network.against_hand_cuts,
+    "any_network_memory": any_network.memory,
+    "any_network_inputs": any_network.growth_with_inputs,
+    "any_network_units": any_network.growth_with_units,
+    "any_network_positions": any_network.growth_with_positions,
+    "any_network_probes": any_network.probed_against_exact,
     "monte_carlo": clustering.against_the_literal_algorithm,
     "monte_carlo_steps": clustering.growth_with_steps,
     "search": clustering.against_leiden,

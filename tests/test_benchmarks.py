@@ -16,20 +16,25 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as program  # noqa: E402
 from benchmarks import (  # noqa: E402
+    any_network,
     clustering,
     commands,
+    halves,
     machine,
     networks,
     optimality,
     similarity,
     stopwatch,
     training,
+    ways,
     workers,
 )
 from experiments import __main__ as experiments_command  # noqa: E402
 from experiments.config import TrainingConfig  # noqa: E402
+from modlib.layers.network import at_rest  # noqa: E402
 from modlib.models import MLP  # noqa: E402
 from modlib.similarity.compute import similarity_matrices  # noqa: E402
+from modlib.similarity.matrix import Similarity  # noqa: E402
 
 
 def allocate(n_mebibytes: int):
@@ -133,6 +138,152 @@ def test_plain_torch_func_computes_what_the_library_computes(monkeypatch):
     for layer, measure in plain:
         expected = ours[layer, measure, "printed"]
         np.testing.assert_allclose(plain[layer, measure], expected, rtol=1e-4, atol=1e-7)
+
+
+SMALL = {
+    "convolutional": partial(halves.convolutional, 4),
+    "transformer": partial(halves.transformer, 14, 8),
+    "recurrent": partial(halves.recurrent, 3),
+    "fully connected": partial(halves.connected, 5),
+}
+
+
+def images(n_images):
+    """Noise of 28 x 28 pixels, and classes."""
+    random = torch.Generator().manual_seed(0)
+    return torch.rand(n_images, 784, generator=random), torch.arange(n_images) % 10
+
+
+@forward_mode
+@pytest.mark.parametrize("network", SMALL)
+def test_ways_by_hand_compute_what_the_library_computes_within_the_whole_network(network):
+    torch.manual_seed(0)
+    model, samples = SMALL[network](), images(3)
+    ours = similarity_matrices(
+        model, *samples, layers=["head"], conventions=["printed"], derivatives="autograd"
+    )
+    assert len(ours) == 4
+    for (_, measure, _), expected in ours.items():
+        room = {"rtol": 1e-4, "atol": 1e-5 * expected.values.max()}
+        chunked = ways.vectorized(model, *samples, measure, 2)  # the last sample is on its own
+        np.testing.assert_allclose(chunked, expected, **room)
+        np.testing.assert_allclose(ways.looped(model, *samples, measure), expected, **room)
+
+
+@pytest.mark.parametrize(
+    ("make", "counts"),
+    [
+        # 16 channels at 14 x 14 positions are more than the 784 pixels.
+        (partial(halves.convolutional, 16), (1, 784, 10, 10)),
+        # 4 tokens of 8 units; the tail is curved.
+        (SMALL["transformer"], (1, 32, 10, 32)),
+        (SMALL["recurrent"], (1, 28 * 3, 10, 28 * 3)),
+        (SMALL["fully connected"], (1, 5, 10, 10)),
+    ],
+)
+def test_bare_passes_are_as_many_as_a_measure_needs(make, counts, monkeypatch):
+    monkeypatch.setattr(ways, "perf_counter", Clock(step=1.0))  # all passes take the same
+    model, samples = make(), images(1)
+    measures = ("covariance", "input_sensitivity", "output_sensitivity", "loss_hessian")
+    assert tuple(ways.passes(model, *samples, measure) for measure in measures) == counts
+
+
+@pytest.mark.parametrize("make", SMALL.values(), ids=SMALL)
+def test_products_forward_are_the_columns_of_the_jacobian(make):
+    torch.manual_seed(0)
+    model, (inputs, _) = make(), images(2)
+    with at_rest(model):
+        n_forward, forward = ways._forward(model, inputs)
+        n_backward, backward = ways._backward(model, inputs)
+        columns = torch.stack([column for (column,) in forward], dim=-1).flatten(1, -2)
+        rows = torch.stack([row for (row,) in backward], dim=1)
+    assert (n_forward, n_backward) == (784, rows.shape[1])
+    torch.testing.assert_close(columns, rows, rtol=1e-4, atol=1e-6)
+
+
+@pytest.fixture
+def small_case(monkeypatch):
+    """A small network, and every call that is timed takes a second."""
+    case = any_network.Case(SMALL["fully connected"], n_inputs=6, n_func=4, chunk=2)
+    monkeypatch.setattr(any_network, "CASES", {"small": case})
+    monkeypatch.setattr(any_network, "samples", images)
+    monkeypatch.setattr(stopwatch, "perf_counter", Clock(step=1.0))
+    monkeypatch.setattr(ways, "perf_counter", Clock(step=1.0))
+    return case
+
+
+@forward_mode
+@pytest.mark.usefixtures("small_case")
+def test_ways_measured_on_fewer_samples_are_scaled_up_and_compared_with_the_library():
+    rows = any_network.against_hand_cuts()
+    ratios = {(row["measure"], row["way"]): row["ratio"] for row in rows}
+    assert len(rows) == len(ratios) == 5 * 4
+    # Six samples: torch.func is timed on four of them, the loop on one.
+    expected = {"library": 1, "bare passes": 1, "torch.func": 6 / 4, "loop": 6}
+    for way, ratio in expected.items():
+        assert ratios["loss_hessian", way] == pytest.approx(ratio)
+        # One call of the library gives all four; the other ways are four calls.
+        assert ratios["all four", way] == pytest.approx(ratio * (1 if way == "library" else 4))
+
+
+@pytest.mark.parametrize("seconds", [0.1, 2.0])
+def test_only_what_is_short_is_repeated(seconds, monkeypatch):
+    clock, naps = Clock(), []
+    monkeypatch.setattr(stopwatch, "perf_counter", clock)
+    found = any_network._settled(lambda: naps.append(clock.nap(seconds)))
+    assert found == pytest.approx(seconds)
+    assert len(naps) == (1 if seconds > any_network.SHORT else 5)
+
+
+@forward_mode
+@pytest.mark.usefixtures("small_case")
+def test_memory_is_of_as_many_samples_as_each_way_takes_at_a_time(monkeypatch):
+    taken = []
+    monkeypatch.setattr(any_network, "samples", lambda n: taken.append(n) or images(n))
+    monkeypatch.setattr(any_network, "peak_mebibytes", lambda prepare: prepare()() and None)
+    monkeypatch.setattr(any_network, "LARGEST_CHUNK", 7)
+    rows = any_network.memory()
+    assert [(row["way"], row["inputs"]) for row in rows] == [("library", 7), ("torch.func", 2)]
+    assert taken == [2, 7, 2, 2]  # each has a small call beforehand
+
+
+@pytest.mark.usefixtures("small_case")
+@pytest.mark.parametrize(
+    ("growth", "given", "column", "sizes"),
+    [
+        (any_network.growth_with_inputs, (2, 5), "inputs", [2, 5]),
+        (any_network.growth_with_units, (8, 12), "units", [8, 12]),
+        (any_network.growth_with_positions, (28, 14), "positions", [1, 4]),
+    ],
+)
+def test_growth_of_any_network_is_measured_at_each_size(growth, given, column, sizes, monkeypatch):
+    monkeypatch.setattr(any_network, "peak_mebibytes", lambda prepare: prepare()() and 3.0)
+    rows = growth(given)
+    assert [row[column] for row in rows] == sizes
+    assert all((row["seconds"], row["mebibytes"]) == (1.0, 3.0) for row in rows)
+
+
+@forward_mode
+@pytest.mark.usefixtures("small_case")
+def test_probes_are_compared_with_all_directions():
+    rows = any_network.probed_against_exact(["small"])
+    assert [row["measure"] for row in rows] == any_network.DERIVED
+    for row in rows:
+        assert row["probes"] == 64
+        assert row["ratio"] == 1
+        # The error is of the size that is told: a chance of about one in a thousand to be thrice.
+        assert row["told"] / 3 < row["error"] < 3 * row["told"]
+        assert row["excess"] > -3 * row["told"]
+
+
+def test_errors_of_probes_are_shares_of_the_similarities_by_hand():
+    exact = Similarity(np.full((2, 2), 2.0), layer="a", measure="b", convention="released")
+    probed = Similarity(
+        np.full((2, 2), 2.2), standard_error=np.full((2, 2), 0.1),
+        layer="a", measure="b", convention="released",
+    )  # fmt: skip
+    assert any_network._errors(probed, exact) == pytest.approx({"told": 0.05, "error": 0.1})
+    assert any_network._excess(2.2, 2.0) == pytest.approx(0.1)
 
 
 def test_products_of_an_epoch_by_hand():
