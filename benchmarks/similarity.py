@@ -25,7 +25,7 @@ def against_autograd() -> list[dict[str, object]]:
     model = trained()
     ways = {
         "closed form": (partial(_all, "closed_form"), N_INPUTS, seconds),
-        "torch.func, compiled sums": (partial(_all, "autograd"), N_INPUTS, seconds_once),
+        "automatic differentiation": (partial(_all, "autograd"), N_INPUTS, seconds_once),
         "torch.func": (with_torch_func, N_FUNC, seconds_once),
         "plain autograd loop": (_loop, N_LOOP, seconds_once),
     }
