@@ -1011,7 +1011,7 @@ def test_chance_is_refused_where_it_has_a_say():
     net = seeded(
         lambda: Wired(
             lambda net, x: net.head(functional.dropout(net.a(x).relu(), 0.5, training=True)),
-            a=nn.Linear(3, 4), head=nn.Linear(4, 3),
+            a=nn.Linear(3, 64), head=nn.Linear(64, 3),  # so that no two runs are alike by chance
         )
     )  # fmt: skip
     with pytest.raises(ValueError, match=r"model must compute the same each time .* layer 'head'"):
