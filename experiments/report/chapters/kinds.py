@@ -289,7 +289,7 @@ KINDS = [
     Kind("normalises by the batch at rest",
          lambda: convolutional(nn.BatchNorm2d(2, track_running_stats=False)), "1", pictures,
          cells=none("samples see each other", "treat each sample by itself")),
-    Kind("dropout that is never off", lambda: flat(Noisy()), "1", vectors,
+    Kind("dropout that is never off", lambda: flat(Noisy(), width=64), "1", vectors,
          cells=none("it is never the same twice", "the same each time")),
     Kind("packed sequences", lambda: Sequence(is_packed=True), "lstm", series,
          cells=none("no axis of samples", "one axis for samples")),
