@@ -6,6 +6,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array, issparse
 
 
 class Given(NamedTuple):
@@ -17,7 +18,7 @@ class Given(NamedTuple):
     """The names of its units, and what else is known of where it comes from."""
 
 
-def given(matrix: Any, name: str = "similarity") -> Given:
+def given(matrix: Any, name: str = "similarity", *, sparse: bool = False) -> Given:
     """Tell the values of a matrix from the names of its units, whatever form it has.
 
     Whether the values are a matrix of numbers at all is for :mod:`modlib.validation` to say. The
@@ -31,12 +32,14 @@ def given(matrix: Any, name: str = "similarity") -> Given:
         - a :class:`~modlib.similarity.matrix.Similarity`, with all it knows;
         - an array, or what NumPy takes as one: its units have no names;
         - a pandas frame, whose index and columns name the same units in the same order;
-        - a SciPy sparse matrix or array, which is written out: its units have no names;
+        - a SciPy sparse matrix or array: its units have no names;
         - an undirected graph of NetworkX, whose nodes are the units, or of igraph, whose vertices
           are, by their ``name`` if they have one. The ``weight`` of an edge counts one where it
           is missing; those of parallel edges add up; loops stand on the diagonal.
     name
         What the messages call it.
+    sparse
+        Whether sparse matrices and graphs may stay sparse: as ``csr_array``, not written out.
 
     Raises
     ------
@@ -46,7 +49,8 @@ def given(matrix: Any, name: str = "similarity") -> Given:
     """
     for (library, kind), read in FORMS.items():
         if library in sys.modules and isinstance(matrix, getattr(sys.modules[library], kind, ())):
-            return read(matrix, name)
+            values, names = read(matrix, name)
+            return Given(values if sparse or not issparse(values) else values.toarray(), names)
     known = getattr(matrix, "known", None)
     return Given(matrix, known if isinstance(known, dict) else {})
 
@@ -69,7 +73,7 @@ def _of_frame(frame: Any, name: str) -> Given:
 
 
 def _of_sparse(matrix: Any, _: str) -> Given:
-    return Given(matrix.toarray(), {})
+    return Given(matrix, {})
 
 
 def _of_networkx(graph: Any, name: str) -> Given:
@@ -100,15 +104,15 @@ def _check_undirected(graph: Any, cure: str, name: str) -> None:
 
 def _of_links(
     n_units: int, links: Sequence[tuple[int, int]], weights: Sequence[Any], name: str
-) -> np.ndarray:
+) -> csr_array:
     """The matrix ``[units, units]`` of links between numbered units, parallel ones added up."""
-    values = np.zeros((n_units, n_units))
     ones, others = np.array(links, np.int64).reshape(-1, 2).T
     sizes = np.array([_size(weight, name) for weight in weights], np.float64)
-    np.add.at(values, (ones, others), sizes)
     apart = ones != others
-    np.add.at(values, (others[apart], ones[apart]), sizes[apart])
-    return values
+    rows = np.concatenate([ones, others[apart]])
+    columns = np.concatenate([others, ones[apart]])
+    entries = np.concatenate([sizes, sizes[apart]])
+    return csr_array((entries, (rows, columns)), shape=(n_units, n_units))
 
 
 def _size(weight: Any, name: str) -> float:

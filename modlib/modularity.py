@@ -1,11 +1,20 @@
 """From similarity to adjacency, and Newman's modularity of an assignment (section 3.2)."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from modlib.matrices import given
+from modlib.objective import (
+    Adjacency,
+    AnyObjective,
+    Objective,  # noqa: F401
+    check_matrix,
+    check_null,
+    objective_of,
+    scaled,
+    without_zeros,
+)
 from modlib.validation import (
     as_array,
     check_adjacency,
@@ -13,7 +22,6 @@ from modlib.validation import (
     check_labels,
     check_memberships,
     check_similarity,
-    is_number,
 )
 
 
@@ -50,109 +58,58 @@ def to_adjacency(similarity: Any, *, signed: bool = False) -> np.ndarray:
     """
     signed = check_flag("signed", signed)
     values = given(similarity).values
-    return _scaled(check_similarity(values, signed=signed, diagonal=False))
+    return scaled(check_similarity(values, signed=signed, diagonal=False))
 
 
-def _scaled(adjacency: np.ndarray) -> np.ndarray:
-    """Scale magnitudes to sum to one, by way of the largest so that no sum overflows."""
-    if not adjacency.any():
-        return adjacency
-    adjacency = adjacency / np.abs(adjacency).max()
-    return adjacency / np.abs(adjacency).sum()
-
-
-def _by_chance(adjacency: np.ndarray) -> np.ndarray:
-    """What each pair is expected to have, given how much each unit has in all.
-
-    Where there are negative weights, positive and negative ones are dealt out each by themselves.
-    """
-    degrees = adjacency.sum(axis=1)
-    if (adjacency >= 0).all():
-        return np.outer(degrees, degrees)  # they sum to one
-    positive, negative = np.maximum(adjacency, 0.0), np.maximum(-adjacency, 0.0)
-    return _dealt_out(positive) - _dealt_out(negative)
-
-
-def _dealt_out(part: np.ndarray) -> np.ndarray:
-    degrees = part.sum(axis=1)
-    total = degrees.sum()
-    return np.outer(degrees, degrees) / total if total else part
-
-
-@dataclass(frozen=True, eq=False)
-class Objective:
-    """What a search maximises: modularity of one matrix as a function of labels.
-
-    B is built once, and every search, score and proof of the matrix shares it.
-    """
-
-    matrix: np.ndarray
-    """B of :func:`modularity_matrix`, float64 of shape ``[units, units]``."""
-    used: np.ndarray
-    """Which units are linked to any other, by either sign, in order, int64 of shape ``[used]``."""
-
-    @classmethod
-    def of(cls, adjacency: np.ndarray, resolution: float = 1.0) -> "Objective":
-        """Build it from an adjacency that has been checked; of any scale.
-
-        Negative weights, where the check has let them pass, have a null model of their own; see
-        :func:`modularity`.
-
-        Raises
-        ------
-        ValueError
-            If the resolution is not a number of at least 0.
-        """
-        if not is_number(resolution) or resolution < 0:
-            raise ValueError(f"resolution must be a number of at least 0. Got {resolution!r}.")
-        scaled = _scaled(adjacency)
-        used = np.flatnonzero(adjacency.any(axis=1))
-        return cls(scaled - float(resolution) * _by_chance(scaled), used)
-
-    @property
-    def matrix_of_used(self) -> np.ndarray:
-        """B of the used units alone, ``[used, used]``."""
-        return self.matrix[np.ix_(self.used, self.used)]
-
-    def labels_of_all(self, labels: np.ndarray) -> np.ndarray:
-        """Labels of all units, given those of the used ones: -1 for the others."""
-        every = np.full(len(self.matrix), -1)
-        every[self.used] = labels
-        return every
-
-    def q(self, labels: np.ndarray) -> float:
-        """Modularity of labels ``[units]``."""
-        return float(self.matrix[labels[:, None] == labels].sum())
+def read_similarity(values: Any, signed: bool) -> Adjacency:
+    """As :func:`to_adjacency` for values of any kind, sparse where they are mostly zero."""
+    signed = check_flag("signed", signed)
+    return scaled(without_zeros(check_matrix(values, signed=signed)))
 
 
 def modularity_matrix(
-    adjacency: Any, resolution: float = 1.0, *, signed: bool = False
+    adjacency: Any,
+    resolution: float = 1.0,
+    *,
+    null: Any = "configuration",
+    signed: bool = False,
 ) -> np.ndarray:
-    r"""Return :math:`B = \tilde A - \gamma\, \tilde A 1 1^T \tilde A`, whose sums are modularity.
+    r"""Return :math:`B = \tilde A - \gamma\, N`, whose sums are modularity.
 
-    ``B[i, j]`` is by how much units i and j are more similar than expected from how similar each
-    is to all others. For resolution :math:`\gamma = 1` its rows sum to zero.
+    ``B[i, j]`` is by how much units i and j are more similar than expected: under the
+    configuration null, :math:`N = \tilde A 1 1^T \tilde A`, from how similar each is to all others.
+    For resolution :math:`\gamma = 1` its rows then sum to zero.
 
     Parameters and errors are those of :func:`modularity`.
     """
-    return Objective.of(plain_adjacency(adjacency, signed=signed), resolution).matrix
+    objective, _ = read_objective(adjacency, resolution, null, signed)
+    return objective.matrix
 
 
-def plain_adjacency(adjacency: Any, *, signed: bool) -> np.ndarray:
-    """Return an adjacency, given in any form, as float64 ``[units, units]``.
+def read_objective(
+    adjacency: Any, resolution: Any, null: Any, signed: bool
+) -> tuple[AnyObjective, dict[str, Any]]:
+    """Read an adjacency, in any form, and a null: what is to be maximised, and the units' names.
 
     Raises
     ------
     ValueError
-        If it is refused by :func:`modlib.matrices.given`, is not square, symmetric, finite and
-        zero on the diagonal, or has a negative entry unless ``signed``.
+        As for :func:`modularity`.
     """
+    values, known = given(adjacency, "adjacency", sparse=True)
     signed = check_flag("signed", signed)
-    return check_adjacency(given(adjacency, "adjacency").values, signed=signed)
+    weights = without_zeros(check_adjacency(values, signed=signed))
+    null = check_null(null, weights, known.get("units"))
+    return objective_of(weights, resolution, null), known
 
 
 def modularity(
-    adjacency: Any, labels: Any, resolution: float = 1.0, *, signed: bool = False
+    adjacency: Any,
+    labels: Any,
+    resolution: float = 1.0,
+    *,
+    null: Any = "configuration",
+    signed: bool = False,
 ) -> float:
     r"""Compute Newman's modularity Q of an assignment (equation 8; Newman & Girvan 2004).
 
@@ -171,6 +128,11 @@ def modularity(
     so that units that share a cluster are to have more positive and less negative weight between
     them than expected. Without negative weights it is the same as above.
 
+    Instead of what the units have in all, the null model (``null``) may deal out the same to every
+    pair of two different units in use (``"uniform"``; Reichardt & Bornholdt 2006), or be a matrix
+    N of one's own, :math:`B = \tilde A - \gamma N`. That is treated as the adjacency is: its
+    diagonal is of no account, and its entries are scaled to sum to one.
+
     Parameters
     ----------
     adjacency
@@ -181,25 +143,27 @@ def modularity(
         similarity, or soft memberships P of shape ``[units, clusters]``, rows summing to one.
     resolution
         Weight :math:`\gamma` of the null model: larger values favour smaller clusters.
+    null
+        ``"configuration"``, ``"uniform"``, or a symmetric matrix of shape ``[units, units]`` in
+        any form that :func:`to_adjacency` takes, non-negative unless the adjacency is not.
     signed
         Whether the adjacency may be negative.
 
     Raises
     ------
     ValueError
-        If the adjacency, the labels or the resolution break these rules, or a unit that is
-        similar to others is marked unused.
+        If the adjacency, the labels, the resolution or the null break these rules, or a unit that
+        is similar to others is marked unused.
     """
-    adjacency = plain_adjacency(adjacency, signed=signed)
-    objective = Objective.of(adjacency, resolution)
+    objective, _ = read_objective(adjacency, resolution, null, signed)
     labels = as_array(labels, "labels")
     if labels.ndim == 2:
-        memberships = check_memberships(labels, len(adjacency))
-        return float(np.sum(memberships * (objective.matrix @ memberships)))
+        memberships = check_memberships(labels, objective.n_units)
+        return float(np.sum(memberships * objective.times(memberships)))
     return objective.q(check_start(objective, labels))
 
 
-def check_start(objective: Objective, labels: Any) -> np.ndarray:
+def check_start(objective: AnyObjective, labels: Any) -> np.ndarray:
     """Return labels of all units as int64 ``[units]``, none of them -1 for a unit in use.
 
     Raises
@@ -208,7 +172,7 @@ def check_start(objective: Objective, labels: Any) -> np.ndarray:
         If they are not whole numbers of at least -1, one for each unit, or if a unit that is
         similar to others is marked unused.
     """
-    labels = check_labels(labels, len(objective.matrix))
+    labels = check_labels(labels, objective.n_units)
     stray = objective.used[labels[objective.used] < 0]
     if stray.size:
         raise ValueError(

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array, diags_array, issparse
 
 LARGEST_LABEL = np.iinfo(np.int64).max
 ASYMMETRY = 1e-5  # of what entries are measured by: what single precision leaves of symmetry
@@ -86,6 +87,28 @@ def check_similarity(
     return _symmetric(array, name, diagonal)
 
 
+def check_sparse_similarity(
+    matrix: Any, name: str = "similarity", *, signed: bool = False
+) -> csr_array:
+    """As :func:`check_similarity` for a sparse matrix of SciPy, whose diagonal does not count.
+
+    It is not written out; what is zero in it is left out.
+
+    Raises
+    ------
+    ValueError
+        As there.
+    """
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.shape[0]:
+        raise ValueError(f"{name} {AT_LEAST_ONE} Got shape {matrix.shape}.")
+    if matrix.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be an array of real numbers. Got dtype {matrix.dtype}.")
+    entries = csr_array(matrix, dtype=np.float64, copy=True)
+    entries.sum_duplicates()
+    _check_entries(entries, name, signed)
+    return _symmetric_sparse(entries, name)
+
+
 def check_symmetric(matrix: Any, name: str) -> np.ndarray:
     """Return a matrix of any sign and size, none included, as :func:`check_similarity` does.
 
@@ -98,16 +121,22 @@ def check_symmetric(matrix: Any, name: str) -> np.ndarray:
     return _symmetric(array, name, diagonal=True) if array.size else array
 
 
-def check_adjacency(matrix: Any, *, signed: bool = False) -> np.ndarray:
+def check_adjacency(matrix: Any, *, signed: bool = False) -> np.ndarray | csr_array:
     """Return a similarity matrix whose diagonal is zero, as :func:`check_similarity` does.
+
+    A sparse one stays sparse; see :func:`check_sparse_similarity`.
 
     Raises
     ------
     ValueError
         As for :func:`check_similarity`, and if the diagonal is not zero.
     """
-    adjacency = check_similarity(matrix, "adjacency", signed=signed)
-    selves = np.diagonal(adjacency)
+    if issparse(matrix):
+        adjacency = check_sparse_similarity(matrix, "adjacency", signed=signed)
+        selves = matrix.diagonal()
+    else:
+        adjacency = check_similarity(matrix, "adjacency", signed=signed)
+        selves = np.diagonal(adjacency)
     if selves.any():
         raise ValueError(
             "adjacency must have a zero diagonal. Got a largest diagonal entry of "
@@ -122,6 +151,42 @@ def _square(matrix: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} {AT_LEAST_ONE} Got shape {array.shape}.")
     _check_finite(array, name)
     return array
+
+
+def _check_entries(matrix: csr_array, name: str, signed: bool) -> None:
+    values = matrix.data
+    finite = np.isfinite(values)
+    if not finite.all():
+        worst = int((~finite).argmax())
+        raise ValueError(f"{name} must be finite. Got {values[worst]} at {_place(matrix, worst)}.")
+    if not signed and values.min(initial=0.0) < 0:
+        worst = int(values.argmin())
+        raise ValueError(
+            f"{name} must not be negative. Got {values[worst]:g} at {_place(matrix, worst)}: "
+            f"{CLIP_OR_SPLIT}"
+        )
+
+
+def _place(matrix: csr_array, entry: int) -> list[int]:
+    row = int(np.searchsorted(matrix.indptr, entry, side="right")) - 1
+    return [row, int(matrix.indices[entry])]
+
+
+def _symmetric_sparse(matrix: csr_array, name: str) -> csr_array:
+    matrix = csr_array(matrix - diags_array(matrix.diagonal()))
+    measure = np.abs(matrix.data).max(initial=0.0)
+    gap = csr_array(abs(matrix - matrix.T))
+    if gap.nnz and gap.data.max() > ASYMMETRY * measure:
+        i, j = _place(gap, int(gap.data.argmax()))
+        raise ValueError(
+            f"{name} must be symmetric. Got {matrix[i, j]:g} at [{i}, {j}] but {matrix[j, i]:g} at "
+            f"[{j}, {i}]: pass (S + S.T) / 2 if that is what you mean."
+        )
+    if gap.nnz and gap.data.any():
+        matrix = csr_array(matrix / 2 + matrix.T / 2)
+    matrix.eliminate_zeros()
+    matrix.sum_duplicates()
+    return matrix
 
 
 def _symmetric(array: np.ndarray, name: str, diagonal: bool) -> np.ndarray:

@@ -383,7 +383,7 @@ def test_best_takes_the_paper_s_assignment_where_that_is_better(monkeypatch):
     similarity = like_networks(12, 0)
     paper = find_modules(similarity, seed=4)
     assert paper.q > 0.01
-    monkeypatch.setattr(clustering, "best_modules", lambda matrix, _: np.zeros(len(matrix), int))
+    monkeypatch.setattr(clustering, "best_modules", lambda matrix, **_: np.zeros(len(matrix), int))
     best = find_modules(similarity, seed=4, search="best")
     assert (best.q, best.labels.tolist()) == (paper.q, paper.labels.tolist())
 

@@ -12,10 +12,10 @@ FLOORS = ("modlib", "experiments")
 # The floors within the instrument, from the bottom up; what stands on one line is of one floor.
 ROOMS = [
     ("extras", "kernels", "matrices", "origin", "validation"),
-    ("comparison", "losses", "modularity", "samples", "seeds"),
-    ("clustering", "models"),
-    ("layers", "optimality"),
-    ("similarity",),
+    ("comparison", "losses", "objective", "samples", "seeds"),
+    ("modularity", "models"),
+    ("clustering", "layers"),
+    ("optimality", "similarity"),
     ("plotting",),
 ]
 HEIGHT = {room: height for height, rooms in enumerate(ROOMS) for room in rooms}

@@ -74,7 +74,9 @@ def test_what_the_wheel_requires_is_the_library_s_own(wheel):
     metadata = Parser().parsestr(wheel.read(path).decode())
     required = metadata.get_all("Requires-Dist")
     always = {re.split("[^a-z-]", line)[0] for line in required if "extra ==" not in line}
-    assert always == {"clusim", "numba", "numpy", "safetensors", "scikit-learn", "torch", "tqdm"}
+    assert always == {
+        "clusim", "numba", "numpy", "safetensors", "scikit-learn", "scipy", "torch", "tqdm"
+    }  # fmt: skip
     assert set(metadata.get_all("Provides-Extra")) == {
         "mnist", "plot", "sweep", "book", "pandas", "networkx"
     }  # fmt: skip

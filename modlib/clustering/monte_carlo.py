@@ -7,8 +7,8 @@ import numpy as np
 from modlib.clustering.modules import Modules, Trace, by_falling_size
 from modlib.clustering.moves import ROUNDING, count_links, move
 from modlib.kernels import kernel
-from modlib.matrices import given
-from modlib.modularity import Objective, check_start, plain_adjacency
+from modlib.modularity import check_start, read_objective
+from modlib.objective import AnyObjective, SparseObjective
 from modlib.validation import check_flag, check_seed, is_number, is_whole
 
 N_BISECTIONS = 40
@@ -23,6 +23,7 @@ def monte_carlo_modules(
     seed: int = 0,
     *,
     resolution: float = 1.0,
+    null: Any = "configuration",
     trace: bool = False,
     signed: bool = False,
 ) -> Modules:
@@ -50,6 +51,9 @@ def monte_carlo_modules(
         Draws the units and the choices.
     resolution
         Weight of the null model in Q.
+    null
+        What chance gives: ``"configuration"``, ``"uniform"`` or a matrix; see
+        :func:`modlib.modularity.modularity`.
     trace
         Whether to keep the path of Q and of the temperature.
     signed
@@ -61,8 +65,7 @@ def monte_carlo_modules(
         If the adjacency or the labels break these rules, or an option is outside its range.
     """
     check_options(n_steps, entropy, seed)
-    values, known = given(adjacency, "adjacency")
-    objective = Objective.of(plain_adjacency(values, signed=signed), resolution)
+    objective, known = read_objective(adjacency, resolution, null, signed)
     labels = check_start(objective, labels)
     kept = check_flag("trace", trace)
     path = Trace(np.full(n_steps, objective.q(labels)), np.zeros(n_steps)) if kept else None
@@ -71,7 +74,7 @@ def monte_carlo_modules(
 
 
 def monte_carlo_labels(
-    objective: Objective,
+    objective: AnyObjective,
     labels: np.ndarray,
     n_steps: int,
     entropy: float,
@@ -81,11 +84,10 @@ def monte_carlo_labels(
     """As :func:`monte_carlo_modules`, for what has been checked: labels ``[units]`` by size."""
     used = objective.used
     if not len(used):
-        return np.full(len(objective.matrix), -1)
+        return np.full(objective.n_units, -1)
     path = path or Trace(np.zeros(0), np.zeros(0))
     random = np.random.default_rng(seed)
-    best = monte_carlo(
-        objective.matrix_of_used,
+    steps = (
         np.unique(labels[used], return_inverse=True)[1],
         random.integers(len(used), size=n_steps),
         random.random(n_steps),
@@ -93,6 +95,13 @@ def monte_carlo_labels(
         path.q,
         path.temperature,
     )
+    part = objective.part(used)
+    if isinstance(part, SparseObjective):
+        weights = part.weights
+        rows = weights.indptr, weights.indices, weights.data
+        best = monte_carlo_of_neighbours(rows, part.nulls, part.signs, *steps)
+    else:
+        best = monte_carlo(part.matrix, *steps)
     return by_falling_size(objective.labels_of_all(best))
 
 
@@ -146,6 +155,92 @@ def monte_carlo(matrix, labels, units, uniforms, entropy, q_path, temperature_pa
             q_path[step] += q_change
             temperature_path[step] = temperature
     return best
+
+
+@kernel
+def monte_carlo_of_neighbours(
+    rows, nulls, signs, labels, units, uniforms, entropy, q_path, temperature_path
+):
+    """As :func:`monte_carlo`, for a sparse matrix: ``rows`` of links, and what is by chance.
+
+    A step costs O(neighbours + modules).
+    """
+    n = len(labels)
+    labels = labels.copy()
+    best = labels.copy()
+    n_modules = labels.max() + 1
+    sums, sizes = sum_nulls(nulls, labels)
+    gains = np.empty(n + 1)
+    q_change = 0.0
+    best_change = 0.0
+    for step in range(len(units)):
+        unit = units[step]
+        home = labels[unit]
+        fill_gains(rows, nulls, signs, labels, sums, unit, gains[: n_modules + 1])
+        top = gains[: n_modules + 1].argmax()
+        if q_change + gains[top] > best_change + ROUNDING:
+            best_change = q_change + gains[top]
+            best[:] = labels
+            best[unit] = top
+        choice, temperature = sample(gains[: n_modules + 1], uniforms[step], entropy)
+        q_change += gains[choice]
+        if choice != home:
+            sums[:, home] -= nulls[:, unit]
+            sums[:, choice] += nulls[:, unit]
+            n_modules = rename(labels, n_modules, sums, sizes, unit, choice)
+        if len(q_path):
+            q_path[step] += q_change
+            temperature_path[step] = temperature
+    return best
+
+
+@kernel
+def sum_nulls(nulls, labels):
+    """Sums of each null vector over each module, ``[nulls, modules]``, and sizes; with room."""
+    n = len(labels)
+    sums, sizes = np.zeros((len(nulls), n + 1)), np.zeros(n + 1, np.int64)
+    for unit in range(n):
+        sums[:, labels[unit]] += nulls[:, unit]
+        sizes[labels[unit]] += 1
+    return sums, sizes
+
+
+@kernel
+def fill_gains(rows, nulls, signs, labels, sums, unit, gains):
+    """Fill in what Q gains if a unit moves to each module; the last one is new."""
+    starts, neighbours, weights = rows
+    home = labels[unit]
+    gains[:] = 0.0
+    own = 0.0
+    for t in range(starts[unit], starts[unit + 1]):
+        if neighbours[t] == unit:
+            own += weights[t]
+        gains[labels[neighbours[t]]] += weights[t]
+    for r in range(len(nulls)):
+        own += signs[r] * nulls[r, unit] ** 2
+        gains += signs[r] * nulls[r, unit] * sums[r, : len(gains)]
+    stay = gains[home] - own
+    gains[:] = 2 * (gains - stay)
+    gains[home] = 0.0
+
+
+@kernel
+def rename(labels, n_modules, sums, sizes, unit, choice):
+    """Move a unit; the last module takes the place of an empty one. Returns how many there are."""
+    home = labels[unit]
+    labels[unit] = choice
+    sizes[home] -= 1
+    sizes[choice] += 1
+    n_modules = max(n_modules, choice + 1)
+    if sizes[home] == 0:
+        last = n_modules - 1
+        sums[:, home], sizes[home] = sums[:, last], sizes[last]
+        sums[:, last], sizes[last] = 0.0, 0
+        for other in range(len(labels)):
+            if labels[other] == last:
+                labels[other] = home
+        n_modules = last
+    return n_modules
 
 
 @kernel
