@@ -19,6 +19,7 @@ from experiments.engine import tables
 from experiments.engine.consolidate import MANIFEST
 from experiments.engine.experiment import ROOT
 from experiments.engine.files import beside, file_hash
+from experiments.engine.seal import read_sealed, write_sealed
 from experiments.engine.source import code_digest
 from experiments.engine.tables import Table
 from experiments.names import architecture_name
@@ -55,10 +56,12 @@ def migrate(old: Path, new: Path) -> None:
     tensors = load_file(old / "examples.safetensors")
     with beside(new / "examples.safetensors") as temporary:
         save_file({renamed_key(key): tensor for key, tensor in tensors.items()}, temporary)
-    _write(new / MANIFEST, _manifest(manifest, new))
+    write_sealed(new / MANIFEST, _manifest(manifest, new))
     if certified:
         origin = json.loads((old / "certificates.json").read_text())
-        _write(new / "certificates.json", origin | _renaming(new, ["certificates.parquet"]))
+        own = _renaming(new, ["certificates.parquet"])
+        of = read_sealed(new / MANIFEST)["files"]
+        write_sealed(new / "certificates.json", origin | own | {"of": of})
 
 
 def renamed(table: pa.Table, spec: Table, added: dict[str, str]) -> pa.Table:
@@ -106,11 +109,6 @@ def _renaming(folder: Path, names: list[str]) -> dict[str, Any]:
             "what": "columns, conventions and keys by the words of the second edition; no number",
         },
     }
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    with beside(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

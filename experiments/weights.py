@@ -2,6 +2,7 @@
 
 import json
 import os
+from hashlib import sha256
 from itertools import pairwise
 
 from safetensors import SafetensorError, safe_open
@@ -12,13 +13,23 @@ from modlib.models import MLP
 
 
 def save_weights(model: MLP, path: str | os.PathLike[str]) -> None:
-    """Write a network's weights, widths and dropout to a safetensors file.
+    """Write a network's weights, widths and dropout to a safetensors file, with a checksum.
 
     The file appears whole or not at all: it is written beside and renamed.
     """
     metadata = {"widths": json.dumps(model.widths), "dropout": json.dumps(model.dropout)}
+    metadata["sha256"] = _checksum(model)
     with beside(path) as temporary:
         save_file(model.state_dict(), temporary, metadata)
+
+
+def _checksum(model: MLP) -> str:
+    """SHA-256 of all that is written of a network."""
+    digest = sha256(json.dumps([model.widths, model.dropout]).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_weights(path: str | os.PathLike[str]) -> MLP:
@@ -43,6 +54,8 @@ def load_weights(path: str | os.PathLike[str]) -> MLP:
                 raise ValueError(f"its widths {widths} do not fit its weights {shapes}")
             model = MLP(widths, dropout)
             model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            if _checksum(model) != metadata["sha256"]:
+                raise ValueError("its checksum does not fit its contents")
     except FileNotFoundError:
         raise
     except (SafetensorError, OSError, TypeError, KeyError, RuntimeError, ValueError) as error:

@@ -1,10 +1,14 @@
 """A small sweep for tests that read results: ``python tests/small.py FOLDER`` leaves one there."""
 
+import json
 import sys
 from pathlib import Path
 
 from experiments.config import AnalysisConfig, Recipe, SettingConfig
 from experiments.engine.experiment import Run
+from experiments.engine.files import file_hash
+from experiments.engine.published import CERTIFICATES, MANIFEST
+from experiments.engine.seal import SEAL, write_sealed
 from experiments.engine.sweep import sweep
 from experiments.paper import EXPERIMENT, run_of
 
@@ -29,6 +33,22 @@ def results(folder: Path) -> Path:
     failures = sweep(EXPERIMENT, runs(), folder, n_workers=2)
     assert not failures
     return folder / EXPERIMENT.name
+
+
+def seal(folder: Path, **changes) -> Path:
+    """Make a manifest of the files that are there now, with other changes, and return the folder.
+
+    What tests have altered is refused otherwise. Certificates are taken for those of the tables.
+    """
+    manifest = json.loads((folder / MANIFEST).read_text()) | changes
+    manifest.pop(SEAL, None)
+    own = f"{CERTIFICATES}.parquet"
+    hashes = {path.name: file_hash(path) for path in sorted(folder.glob("*.[ps]*t*"))}
+    proven = {own: hashes.pop(own)} if own in hashes else None
+    write_sealed(folder / MANIFEST, manifest | {"files": hashes})
+    if proven:
+        write_sealed(folder / f"{CERTIFICATES}.json", {"files": proven, "of": hashes})
+    return folder
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """The chapter on similarity: its lines against the library, on other networks and conventions."""
 
+import shutil
+
 import pytest
 from chapters import glued, n_figures, run, texts
+from small import seal
 
 OTHER = {"dropout": "dropout-0.4-0", "convention": "released", "layer": 2}
 
@@ -32,12 +35,8 @@ def test_shares_and_counts_are_within_what_they_can_be(notebook):
 def test_random_images_stand_in_visibly_where_the_data_are_missing(
     tmp_path, small_results, monkeypatch
 ):
-    (folder := tmp_path / "results").mkdir()
-    for file in small_results.iterdir():
-        if file.is_file():
-            (folder / file.name).write_bytes(file.read_bytes())
-    manifest = (folder / "manifest.json").read_text()
-    (folder / "manifest.json").write_text(manifest.replace('"digits": "', '"mnist": "'))
+    folder = shutil.copytree(small_results, tmp_path / "results")
+    seal(folder, data={"mnist": "0" * 64})
     monkeypatch.setenv("MODLIB_DATA", "/dev/null/none")
     notebook = run("03-similarity", tmp_path, results=str(folder), dropout="dropout-0.4-0")
     assert "Random images" in texts(notebook)

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from chapters import glued, n_figures, run, texts
+from small import seal
 
 from experiments.engine import tables
 from experiments.paper import NETWORKS
@@ -24,7 +25,7 @@ def some_lost(small_results, tmp_path_factory):
     better_than_guessing = lost & (networks["regularizer"] == "l1")
     networks.loc[better_than_guessing, "test_loss"] = 1.5
     tables.write(NETWORKS, tables.from_rows(NETWORKS, networks.to_dict("records")), path)
-    return folder
+    return seal(folder)
 
 
 def test_setup_counts_networks_and_tells_of_those_that_were_dropped(tmp_path, some_lost):

@@ -5,6 +5,7 @@ import shutil
 import papermill
 import pytest
 from chapters import glued, n_figures, run, texts
+from small import seal
 
 from experiments.engine import tables
 from experiments.paper import CERTIFICATES, MODULES
@@ -51,7 +52,7 @@ def certified(small_results, tmp_path_factory):
     shutil.copytree(small_results, folder)
     table = tables.from_rows(CERTIFICATES, list(certificates(folder)))
     tables.write(CERTIFICATES, table, folder / "certificates.parquet")
-    return folder
+    return seal(folder)
 
 
 @pytest.fixture(scope="module")
@@ -103,5 +104,6 @@ def test_results_without_best_assignments_are_refused(small_results, tmp_path):
     table = tables.read(MODULES, folder / "modules.parquet")
     rows = [row | {"q_best": None, "labels_best": None} for row in table.to_pylist()]
     tables.write(MODULES, tables.from_rows(MODULES, rows), folder / "modules.parquet")
+    seal(folder)
     with pytest.raises(papermill.PapermillExecutionError, match="must hold the best assignments"):
         run(CHAPTER, tmp_path, results=str(folder))

@@ -6,9 +6,11 @@ import re
 import papermill
 import pytest
 from chapters import ROOT, glued, n_figures, run, texts
+from small import seal
 
 from experiments.__main__ import default_results
 from experiments.engine.files import file_hash
+from experiments.engine.seal import write_sealed
 from experiments.paper import EXPERIMENT
 
 
@@ -29,7 +31,7 @@ def results(tmp_path):
         "runs": {"one": run_of_three},
         "code_hash": ["0123456789ab"],
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_sealed(folder / "manifest.json", manifest)
     return folder
 
 
@@ -67,9 +69,7 @@ def test_page_says_that_tables_were_renamed_if_they_were(results, benchmarks, tm
     said = "computed by the first edition's code, `0123456789ab`"
     parameters = {"results": str(results), "benchmarks": str(benchmarks)}
     assert said not in texts(run("92-reproduce", tmp_path, **parameters))
-    path = results / "manifest.json"
-    renamed = json.loads(path.read_text()) | {"renamed_by": {}}
-    path.write_text(json.dumps(renamed))
+    seal(results, renamed_by={})
     assert said in texts(run("92-reproduce", tmp_path, **parameters))
 
 

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from small import seal
 
 from experiments.engine import tables as files
 from experiments.paper import CERTIFICATES, TABLES
@@ -30,7 +31,7 @@ def folder(small_results, tmp_path_factory):
     provenance = {"experiment": "paper", "config_hash": "c", "code_hash": "c", "version": "0"}
     table = files.from_rows(CERTIFICATES, [key | values | provenance])
     files.write(CERTIFICATES, table, folder / "certificates.parquet")
-    return folder
+    return seal(folder)
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +193,7 @@ def test_without_results_the_index_is_empty(tmp_path):
 def test_without_examples_there_are_sizes_and_no_matrices(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     (copy / "examples.safetensors").unlink()
+    seal(copy)
     written = read(write_explorer(copy, tmp_path / "explorer"))
     assert all(setting["examples"] == [] for setting in written["index"]["settings"])
     network = written["l2-1e-05"]["0"]
@@ -205,5 +207,6 @@ def test_without_a_best_search_only_the_papers_is_there(folder, tmp_path):
     rows = files.read(TABLES["modules"], path).to_pylist()
     rows = [row | {"q_best": None, "labels_best": None} for row in rows]
     files.write(TABLES["modules"], files.from_rows(TABLES["modules"], rows), path)
+    seal(copy)
     view = read(write_explorer(copy, tmp_path / "explorer"))["l2-1e-05"]["1"]["views"]
     assert set(view["2/loss_hessian/raw/released"]) == {"q", "unused", "sizes"}

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from pandas.testing import assert_frame_equal
+from small import seal
 
 from experiments.data import load
 from experiments.engine import tables
@@ -103,6 +104,8 @@ def test_missing_and_damaged_examples_are_refused_by_name(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"examples.safetensors must hold example networks"):
         read_examples(tmp_path)
     (tmp_path / "examples.safetensors").write_bytes(b"0123456789")
+    (tmp_path / "manifest.json").write_text("{}")
+    seal(tmp_path)
     with pytest.raises(ValueError, match=r"examples.safetensors must be a safetensors file"):
         read_examples(tmp_path)
 

@@ -1,6 +1,7 @@
 """The tables of finished runs, joined, with where they come from."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,24 +12,33 @@ from safetensors.torch import load_file, save_file
 from experiments.engine import tables
 from experiments.engine.experiment import Experiment, Run
 from experiments.engine.files import beside, file_hash
+from experiments.engine.published import CERTIFICATES, MANIFEST, open_manifest
+from experiments.engine.seal import read_sealed, write_sealed
 from experiments.engine.store import Store
 
 CLOCKS = ("seconds", "cpu_seconds")
-MANIFEST = "manifest.json"
 
 
 def consolidate(experiment: Experiment, runs: Sequence[Run], store: Store) -> None:
     """Join the tables of finished runs, in the order of the runs, and tell their origin.
 
-    Writes a Parquet file for each table, a safetensors file for each kind of tensors and, last,
-    ``manifest.json``, into the experiment's folder beside the raw results, unless they are there
-    and up to date. The same runs give the same tables and tensors, byte by byte.
+    A Parquet file for each table, a safetensors file for each kind of tensors and
+    ``manifest.json`` appear together in the experiment's folder beside the raw results, in place
+    of those that were there, unless they are there and up to date. The same runs give the same
+    tables and tensors, byte by byte.
     """
     folder = store.raw.parent / experiment.name
     records = {store.name(run): store.record(run) for run in runs}
     if _is_consolidated(experiment, folder, records):
         return
-    folder.mkdir(exist_ok=True)
+    with store.place_to_work(f"tables-{experiment.name}") as working:
+        _join(experiment, runs, store, working)
+        write_sealed(working / MANIFEST, _manifest(experiment, working, records))
+        _keep_certificates(folder, working)
+        store.replace(folder, working)
+
+
+def _join(experiment: Experiment, runs: Sequence[Run], store: Store, folder: Path) -> None:
     for name, table in experiment.tables.items():
         parts = [tables.read(table, store.folder(run) / f"{name}.parquet") for run in runs]
         tables.write(table, tables.concatenate(table, parts), folder / f"{name}.parquet")
@@ -37,9 +47,17 @@ def consolidate(experiment: Experiment, runs: Sequence[Run], store: Store) -> No
         tensors = [load_file(path) for path in files if path.is_file()]
         with beside(folder / f"{name}.safetensors") as temporary:
             save_file({key: tensor for part in tensors for key, tensor in part.items()}, temporary)
-    with beside(folder / MANIFEST) as temporary:
-        manifest = _manifest(experiment, folder, records)
-        temporary.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+
+def _keep_certificates(old: Path, new: Path) -> None:
+    """Certificates stay, if they are of just these tables; those of others would mislead."""
+    try:
+        old_files = open_manifest(old)["files"]
+    except (OSError, ValueError):
+        return
+    if old_files == read_sealed(new / MANIFEST)["files"]:
+        for path in old.glob(f"{CERTIFICATES}*"):
+            shutil.copy2(path, new / path.name)
 
 
 def _hashes(experiment: Experiment, folder: Path) -> dict[str, str]:
@@ -50,7 +68,7 @@ def _hashes(experiment: Experiment, folder: Path) -> dict[str, str]:
 
 def _is_consolidated(experiment: Experiment, folder: Path, records: dict[str, Any]) -> bool:
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
+        manifest = read_sealed(folder / MANIFEST)
         return manifest == json.loads(json.dumps(_manifest(experiment, folder, records)))
     except (OSError, ValueError):
         return False

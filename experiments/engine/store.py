@@ -9,7 +9,7 @@ its place holds a record with the checksum of every file.
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -17,7 +17,8 @@ from typing import Any
 from uuid import uuid4
 
 from experiments.engine.experiment import Run
-from experiments.engine.files import beside, file_hash, sync
+from experiments.engine.files import file_hash, sync
+from experiments.engine.seal import read_sealed, write_sealed
 
 RECORD = "record.json"
 FAILURE = "failure.json"
@@ -57,8 +58,14 @@ class Store:
         return (self.folder(run) / RECORD).is_file()
 
     def record(self, run: Run) -> dict[str, Any]:
-        """Read what is known of a finished run."""
-        return json.loads((self.folder(run) / RECORD).read_text())
+        """Read what is known of a finished run.
+
+        Raises
+        ------
+        ValueError
+            If it is damaged.
+        """
+        return read_sealed(self.folder(run) / RECORD)
 
     def is_done(self, run: Run) -> bool:
         """Whether results lie in place and every file is what it was when they were finished."""
@@ -69,10 +76,14 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
 
+    def working_folder(self, run: Run) -> AbstractContextManager[Path]:
+        """Give a new folder to work on a run in."""
+        return self.place_to_work(self.name(run))
+
     @contextmanager
-    def working_folder(self, run: Run) -> Iterator[Path]:
+    def place_to_work(self, name: str) -> Iterator[Path]:
         """Give a new folder to work in, with a pulse to show that it is in use; then remove it."""
-        folder = self.working / f"{self.name(run)}-{uuid4().hex[:12]}"
+        folder = self.working / f"{name}-{uuid4().hex[:12]}"
         folder.mkdir(parents=True)
         stop = Event()
         pulse = Thread(target=_beat, args=(folder / _PULSE, stop), daemon=True)
@@ -96,8 +107,7 @@ class Store:
                 (ready / name).unlink(missing_ok=True)
             files = [path for path in sorted(ready.rglob("*")) if path.is_file()]
             hashes = {str(path.relative_to(ready)): file_hash(path) for path in files}
-            with beside(ready / RECORD) as temporary:
-                temporary.write_text(json.dumps({**facts, "files": hashes}, indent=1))
+            write_sealed(ready / RECORD, {**facts, "files": hashes})
             for path in [*files, *(p for p in ready.rglob("*") if p.is_dir()), ready]:
                 sync(path)
             ready.replace(final)
@@ -108,6 +118,24 @@ class Store:
         finally:
             shutil.rmtree(ready, ignore_errors=True)
         shutil.rmtree(self.failed(run), ignore_errors=True)
+
+    def replace(self, final: Path, working: Path) -> None:
+        """Put a finished folder in the place of another one, which goes when this one is there."""
+        ready, away = (working.with_name(f"{working.name}-{what}") for what in ("ready", "away"))
+        working.replace(ready)  # out of reach of the pulse
+        (ready / _PULSE).unlink(missing_ok=True)
+        try:
+            for path in [*ready.iterdir(), ready]:
+                sync(path)
+            if final.exists():
+                final.replace(away)
+            ready.replace(final)
+            sync(final.parent)
+        finally:
+            if away.exists() and not final.exists():
+                away.replace(final)
+            for folder in (ready, away):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def tell_failure(self, run: Run, working: Path, cause: str) -> None:
         """Keep what a failed run left, its notebook above all, and why it failed, if possible."""

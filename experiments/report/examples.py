@@ -9,6 +9,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from experiments.engine.published import open_manifest
 from modlib.models import MLP
 from modlib.similarity.conventions import normalize
 
@@ -87,11 +88,12 @@ def read_examples(folder: str | os.PathLike[str]) -> Examples:
     FileNotFoundError
         If there are none.
     ValueError
-        If the file is damaged.
+        If the file, or another one beside it, is not what the manifest tells.
     """
     path = Path(folder) / "examples.safetensors"
     if not path.is_file():
         raise FileNotFoundError(f"{path} must hold example networks. There is no such file.")
+    open_manifest(path.parent)
     examples = Examples(path)
     try:
         _ = examples.keys

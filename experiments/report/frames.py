@@ -1,6 +1,5 @@
 """The results of a sweep as frames: what the chapters, the claims and the explorer read."""
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.engine import tables
+from experiments.engine.published import open_manifest
 from experiments.paper import CERTIFICATES, TABLES
 from modlib.similarity.measures import METHODS, Method
 
@@ -60,7 +60,7 @@ class Results:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Where the results come from, with code, libraries, data, machine and times."""
-        return json.loads((self.folder / "manifest.json").read_text())
+        return open_manifest(self.folder)
 
     def _of_networks(self, name: str) -> pd.DataFrame:
         return _frame(name, self.folder).merge(
@@ -69,14 +69,15 @@ class Results:
 
 
 def read_results(folder: str | os.PathLike[str]) -> Results:
-    """Open a folder of results, such as ``results``.
+    """Open a folder of tables, such as ``results/paper``, and check that no byte has changed.
 
     Raises
     ------
     FileNotFoundError
         If the folder holds no finished sweep; the message says how to make one.
     ValueError
-        When a table is asked for that is damaged or breaks its schema; the message names it.
+        If a file is not what the manifest tells, or, when a table is asked for, if it breaks its
+        schema; the message names it.
     """
     folder = Path(folder)
     missing = [
@@ -89,6 +90,7 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
             f"{folder} must hold the tables of a finished sweep. It lacks {', '.join(missing)}: "
             "run python -m experiments run, or name another folder."
         )
+    open_manifest(folder)
     return Results(folder)
 
 
