@@ -31,10 +31,15 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    """No proof here depends on how fast the machine is: a minute is 60,000 looks at the clock."""
+    """No proof here depends on how fast the machine is: a minute is 60,000 looks at the clock.
+
+    The proof is timed by the CPU time of its thread, and the search before it by the wall.
+    """
     certify(np.ones((3, 3)))  # what compiles does not look at it
     clock = Clock(step=1e-3)
-    for module in (branching, relaxation, certifying, best):
+    for module in (branching, relaxation, certifying):
+        monkeypatch.setattr(module, "thread_time", clock)
+    for module in (branching, best):
         monkeypatch.setattr(module, "perf_counter", clock)
     return clock
 

@@ -1,7 +1,7 @@
 """Branch and bound over pairs of units: cuts first, and where they stall, both values of a pair."""
 
 import heapq
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from modlib.clustering.best import best_modules
 from modlib.clustering.moves import total
 from modlib.clustering.tabu import climb
 from modlib.optimality.cuts import deepest, grow, spread, vary
+from modlib.optimality.record import Record, State, Step, within
 from modlib.optimality.relaxation import WIDTH, Relaxation
 
 TOLERANCE = 1e-9  # of Q: optimal up to this; what gains no more than half of it is not sought
@@ -25,52 +26,72 @@ POLISH = 100  # steps of tabu search from a rounded solution
 
 
 class Proof:
-    """Branch and bound over pairs of units; the best labels known and what they reach."""
+    """Branch and bound over pairs of units; the best labels known and what they reach.
+
+    Its deadline is by ``time.thread_time``: work of others on the machine does not count.
+    """
 
     def __init__(self, matrix: np.ndarray, seed: int, deadline: float) -> None:
         self.matrix = np.ascontiguousarray(matrix)
         self.deadline = deadline
         self.random = np.random.default_rng(seed)
-        self.labels = best_modules(self.matrix, seed, deadline=deadline)
+        self.labels = best_modules(self.matrix, seed, deadline=perf_counter() + self.seconds_left())
         self.lower = total(self.matrix, self.labels)
         self.relaxation = Relaxation(self.matrix)
+        self.record = Record(self.matrix)
+        self._steps: list[Step] = []
 
     @property
     def goal(self) -> float:
         """What an assignment must exceed to be looked for."""
         return self.lower + TOLERANCE / 2
 
+    @property
+    def claim(self) -> float:
+        """What the record is to prove: a little more than the goal, so that rounding has room."""
+        return self.lower + 0.75 * TOLERANCE
+
     def seconds_left(self) -> float:
         """By the clock, until the proof must end."""
-        return self.deadline - perf_counter()
+        return self.deadline - thread_time()
 
     def run(self) -> float:
         """Return the upper bound: the largest of the branches that are open at the end."""
         relaxation = self.relaxation
         trivial = relaxation.bound(relaxation.y)  # no cuts yet: the sum of what is positive
-        branches = [(-trivial, 0, relaxation.low, relaxation.high, relaxation.state())]
-        n_branches = 1
+        branches = [(-trivial, 0, self.record.all, relaxation.state())]
         while branches and -branches[0][0] > self.goal and self.seconds_left() > 0:
-            negated, _, low, high, state = heapq.heappop(branches)
+            negated, number, start, state = heapq.heappop(branches)
             relaxation.resume(*state)
-            bound = self._tighten(-negated, low, high)
-            if bound <= self.goal:
+            left = self._settle(number, start, self._tighten(-negated, start))
+            if left.bound is None or (left.low == left.high).all():
                 continue
-            state = relaxation.state()
-            for half in self._halves():
-                heapq.heappush(branches, (-bound, n_branches, *half, state))
-                n_branches += 1
+            bound, state = min(-negated, self.record.costs.real(left.bound)), relaxation.state()
+            for part, half in self._halves(number, left):
+                heapq.heappush(branches, (-bound, part, half, state))
         open_bound = -branches[0][0] if branches else -np.inf
         return min(trivial, max(open_bound, self.goal))
 
-    def _tighten(self, bound: float, low: np.ndarray, high: np.ndarray) -> float:
+    def _settle(self, number: int, start: State, bound: float) -> State:
+        """Write down what proves what was found of a branch; return what it proves."""
+        relaxation, costs = self.relaxation, self.record.costs
+        low, high = relaxation.square(relaxation.low), relaxation.square(relaxation.high)
+        aim = State(low, high, costs.floor(bound) if bound > self.goal else None)
+        left = self.record.settle(number, start, self._steps, aim, costs.floor(self.claim))
+        if (left.low == left.high).all():  # a single assignment is left
+            self._round(left.low[relaxation.pairs].astype(np.float64))
+        return left
+
+    def _tighten(self, bound: float, start: State) -> float:
         """Add cuts to a branch until its bound stalls; ``-inf`` if nothing better is left in it."""
         relaxation = self.relaxation
-        if not relaxation.restrict(low, high):
+        self._steps = []
+        if not relaxation.restrict(start.low[relaxation.pairs], start.high[relaxation.pairs]):
             return -np.inf
         n_stalled = 0
         while n_stalled < PATIENCE:
             new = relaxation.solve(self.deadline)
+            self._steps.append(relaxation.proven())
             gain = (bound - new) / (bound - self.lower)
             bound = min(bound, new)
             self._round(relaxation.x)
@@ -135,15 +156,15 @@ class Proof:
             vary(x, starts[part], MIN_DEPTH, N_VARIED, found[part], depths[part])
         return found, depths
 
-    def _halves(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Split the ranges at the pair that is least decided, weighted by what it adds to Q."""
-        relaxation = self.relaxation
-        low, high, x = relaxation.low, relaxation.high, relaxation.x
+    def _halves(self, number: int, left: State) -> list[tuple[int, State]]:
+        """Split a branch at the pair that is least decided, weighted by what it adds to Q."""
+        relaxation, x = self.relaxation, self.relaxation.x
         doubt = np.minimum(x, 1 - x) * np.abs(relaxation.costs)
-        pair = np.where(low < high, doubt, -1).argmax()
-        together, apart = low.copy(), high.copy()
-        together[pair], apart[pair] = 1, 0
-        return [(together, high), (low, apart)]
+        is_open = (left.low < left.high)[relaxation.pairs]
+        place = np.where(is_open, doubt, -1).argmax()
+        pair = int(relaxation.pairs[0][place]), int(relaxation.pairs[1][place])
+        numbers = [self.record.add(number, pair, together) for together in (True, False)]
+        return [(half, within(left, self.record.cases[half])) for half in numbers]
 
 
 def _by_depth(cuts: np.ndarray, depths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,17 +1,23 @@
 """How good a set of modules is at best: a proven bound on modularity."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cache
-from math import inf
-from time import perf_counter
+from math import inf, nextafter
+from time import thread_time
 from typing import Any
 
 import numpy as np
 
 from modlib.clustering.modules import by_falling_size
-from modlib.modularity import Objective, to_adjacency
+from modlib.matrices import given
+from modlib.objective import Objective, check_null, scaled
 from modlib.optimality.branching import TOLERANCE, Proof
-from modlib.validation import check_seed, is_number
+from modlib.optimality.checker import FORMAT, evaluate
+from modlib.optimality.storage import above_diagonal, small, write_arrays
+from modlib.validation import check_flag, check_seed, check_similarity, is_number
 
 
 @dataclass(frozen=True)
@@ -27,13 +33,36 @@ class Certificate:
     optimal: bool
     """Whether ``upper - lower`` is at most ``TOLERANCE`` (1e-9)."""
     seconds: float
-    """Wall-clock time it took."""
+    """CPU time that it took."""
+    proof: Mapping[str, np.ndarray] = field(repr=False)
+    """What it rests on: the arrays that :meth:`save` writes."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the proof to a file that whoever has NumPy can check without this library.
+
+        ``python checker.py proof.npz`` does so, with ``modlib/optimality/checker.py``, which needs
+        no other file; :func:`modlib.optimality.checker.check` does so from Python, and can see to
+        it that the proof is about a matrix that one has. The file is there whole or not at all.
+        The same certificate gives the same bytes.
+
+        Parameters
+        ----------
+        path
+            Of the file, by custom ``*.npz``. A file that is there is replaced.
+
+        Raises
+        ------
+        ValueError
+            If there is no such folder, or something at this path that is no file.
+        """
+        write_arrays(path, self.proof)
 
 
 def certify(
     similarity: Any,
     time_limit: float = 60.0,
     *,
+    null: Any = "configuration",
     resolution: float = 1.0,
     seed: int = 0,
     signed: bool = False,
@@ -58,9 +87,12 @@ def certify(
 
     .. math:: Q \le b^T y + \sum_e \max_{x_e} (c - A^T y)_e x_e .
 
-    It is this sum, computed here, that counts, so that an unfinished or inaccurate solution
-    weakens the bound but cannot falsify it. What remains is the rounding of sums in float64,
-    about 1e-15, far below the 5e-10 for which no better assignment is looked for.
+    It is this sum that counts, so that an unfinished or inaccurate solution weakens the bound but
+    cannot falsify it. The multipliers and cuts that are needed are kept, rounded to few bits, and
+    in the end the whole proof is gone through once more by :mod:`modlib.optimality.checker`, in
+    whole numbers and fractions: ``upper`` is what that proves, exactly, for the similarities as
+    they were given. No better assignment than by 5e-10 is looked for, so that ``upper`` is up to
+    1e-9 above ``lower`` where the proof is finished.
 
     Parameters
     ----------
@@ -69,7 +101,11 @@ def certify(
         array, a :class:`~modlib.similarity.matrix.Similarity`, a pandas frame, a SciPy sparse
         matrix, or a graph of NetworkX or igraph; see :func:`modlib.matrices.given`.
     time_limit
-        In seconds of wall-clock time, above 0. It may be exceeded by a second or two.
+        In seconds of CPU time of the thread that calls, above 0, so that other work on the
+        machine does not count. It may be exceeded by a second or two.
+    null
+        What chance gives: ``"configuration"``, ``"uniform"`` or a matrix; see
+        :func:`modlib.modularity.modularity`.
     resolution
         Weight of the null model in Q.
     seed
@@ -86,18 +122,53 @@ def certify(
     """
     if not is_number(time_limit) or float(time_limit) <= 0:
         raise ValueError(f"time_limit must be a number above 0, in seconds. Got {time_limit!r}.")
-    seed = check_seed(seed)
-    objective = Objective.of(to_adjacency(similarity, signed=signed), resolution)
+    seed, signed = check_seed(seed), check_flag("signed", signed)
+    values, known = given(similarity)
+    weights = check_similarity(values, signed=signed, diagonal=False)
+    null = check_null(null, weights, known.get("units"))
+    objective = Objective.of(scaled(weights), resolution, null)
     _compile()
-    start = perf_counter()
+    start = thread_time()
     proof = Proof(objective.matrix_of_used, seed, start + float(time_limit))
-    upper = proof.run()
-    labels = objective.labels_of_all(proof.labels)
+    proof.run()
+    labels = by_falling_size(objective.labels_of_all(proof.labels))
     lower = objective.q(labels)
-    upper = max(upper, lower)
-    return Certificate(
-        lower, upper, by_falling_size(labels), upper - lower <= TOLERANCE, perf_counter() - start
-    )
+    arrays = _subject(weights, null, float(resolution)) | _claim(proof, objective, labels, lower)
+    upper = max(_rounded_up(evaluate(arrays).upper), lower)
+    arrays["upper"] = np.array(upper)
+    optimal, seconds = upper - lower <= TOLERANCE, thread_time() - start
+    return Certificate(lower, upper, labels, optimal, seconds, arrays)
+
+
+def _subject(weights: np.ndarray, null: Any, resolution: float) -> dict[str, np.ndarray]:
+    """What a certificate is about, as in a file."""
+    is_named = isinstance(null, str)
+    return {
+        "format": np.array(FORMAT),
+        "similarity": above_diagonal(weights),
+        "null": np.array(null if is_named else "matrix"),
+        "null_matrix": above_diagonal(None if is_named else null),
+        "resolution": np.array(resolution),
+    }
+
+
+def _claim(
+    proof: Proof, objective: Objective, labels: np.ndarray, lower: float
+) -> dict[str, np.ndarray]:
+    """What was found and what proves it, as in a file; all but the upper bound."""
+    goal = max(proof.claim, lower)
+    return {
+        "labels": small(labels),
+        "lower": np.array(lower),
+        "goal": np.array(goal),
+        **proof.record.arrays(goal, objective.used),
+    }
+
+
+def _rounded_up(exact: Fraction) -> float:
+    """The least float that is not below a fraction."""
+    rounded = float(exact)
+    return rounded if rounded >= exact else nextafter(rounded, inf)
 
 
 @cache

@@ -1,6 +1,6 @@
 """The linear program over pairs of units, and the bound that any multipliers of it prove."""
 
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 
@@ -38,6 +38,7 @@ class Relaxation:
     def _clear(self) -> None:
         self.y = np.zeros(0)
         self.cuts = np.zeros((0, WIDTH), np.int64)
+        self.best = np.zeros(0)
         self.columns = np.zeros((0, WIDTH * (WIDTH - 1) // 2), np.int64)
         self.values = np.zeros(self.columns.shape)
         self.sides = np.zeros(0)
@@ -96,9 +97,15 @@ class Relaxation:
             bound = self.bound(self.y)
             if bound < best_bound:
                 best_bound, best = bound, self.y.copy()
-            if perf_counter() > deadline:
+            if thread_time() > deadline:
                 break
+        self.best = best
         return self.bound(best)
+
+    def proven(self) -> tuple[np.ndarray, np.ndarray]:
+        """Cuts, and the multipliers of them that prove the bound of the last solution."""
+        holding = self.best > 0
+        return self.cuts[holding].astype(np.int16), self.scale * self.best[holding]
 
     def bound(self, y: np.ndarray) -> float:
         """Bound Q within the ranges of the pairs, for any non-negative multipliers."""
