@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modlib.clustering.consensus import Consensus, consensus
     from modlib.clustering.find import find_modules
     from modlib.clustering.modules import Modules
     from modlib.comparison import agreement, agreement_matrix, chance_level
@@ -38,6 +39,8 @@ HOMES = {
     "to_adjacency": "modlib.modularity",
     "find_modules": "modlib.clustering.find",
     "Modules": "modlib.clustering.modules",
+    "consensus": "modlib.clustering.consensus",
+    "Consensus": "modlib.clustering.consensus",
     "certify": "modlib.optimality.certificate",
     "Certificate": "modlib.optimality.certificate",
     "agreement": "modlib.comparison",
@@ -53,6 +56,7 @@ __all__ = [
     "METHODS",
     "MLP",
     "Certificate",
+    "Consensus",
     "Measure",
     "Modules",
     "Similarity",
@@ -60,6 +64,7 @@ __all__ = [
     "agreement_matrix",
     "certify",
     "chance_level",
+    "consensus",
     "find_modules",
     "list_layers",
     "normalize",
