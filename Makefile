@@ -6,6 +6,13 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock
+CUDA_LOCK := cuda.lock
+CPU_LOCK := cpu.lock
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# No file without a hash that is known, nothing that a package asks for beside the lock, and no
+# package's own code to build it.
+HASHED := --require-hashes --no-deps --only-binary :all:
+BILL := _build/sbom.cdx.json
 HTML := _build/html
 # An extra package index, for instance the one of PyTorch's CPU builds (see README.md).
 TORCH_INDEX :=
@@ -23,16 +30,29 @@ help: ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 # The stamp is written last, so that a broken installation is done again; it is older than the
-# lock whenever the lock has changed.
-$(VENV)/installed: $(LOCK) pyproject.toml
+# locks whenever they have changed.
+#
+# PyTorch comes first: which of its builds it is, is decided by what pip is told of indexes and
+# folders, and so the file is fetched before it is held against the lock. If it asks for CUDA's
+# libraries, they follow.
+$(VENV)/installed: $(LOCK) $(CUDA_LOCK) pyproject.toml
 	@for python in $${PYTHON:-python3.13 python3.12 python3.11 python3}; do \
 	  if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
 	    found="$$python"; break; fi; done; \
 	if [ -z "$${found:-}" ]; then echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON to it" >&2; exit 1; fi; \
 	echo "Setting up $(VENV) with $$($$found --version): some minutes the first time"; \
 	test -x $(BIN)/python || "$$found" -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r $(LOCK)
-	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@rm -rf $(VENV)/torch && mkdir $(VENV)/torch
+	@sed -n '/^torch.*==/,/# via/p' $(LOCK) > $(VENV)/torch/lock
+	$(PIP) download --quiet --no-deps --dest $(VENV)/torch \
+	  $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $$(grep -o '^torch[^ ]*' $(VENV)/torch/lock)
+	$(PIP) install $(HASHED) --no-index --find-links $(VENV)/torch -r $(VENV)/torch/lock
+	@rm -rf $(VENV)/torch
+	$(PIP) install $(HASHED) -r $(LOCK)
+	@! $(BIN)/python -c 'from importlib.metadata import requires as r; print(*r("torch"))' | grep -q nvidia \
+	  || $(PIP) install $(HASHED) -r $(CUDA_LOCK)
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) check
 	@touch $@
 
 .PHONY: venv
@@ -93,26 +113,38 @@ types: venv ## check the types of the library
 # Packages that the service of advisories does not know fail too: silence would look like safety.
 # What has no fixed version yet is let through by its number, with the reason, in audit-known.txt.
 .PHONY: audit
-audit: venv ## look for known weaknesses in the workflows and in every locked package
+audit: licenses ## look for known weaknesses in the workflows and in every locked package
 	$(BIN)/zizmor --offline --quiet .
-	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement $(LOCK) \
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes \
+	  $(addprefix --requirement ,$(LOCK) $(CUDA_LOCK)) \
 	  $(addprefix --ignore-vuln ,$(shell sed 's/\#.*//' audit-known.txt))
+
+.PHONY: licenses
+licenses: venv ## check the licence of every locked package against supply/licenses.csv
+	$(BIN)/python -m supply licenses
+
+.PHONY: sbom
+sbom: venv ## write the bill of materials of the locks, in CycloneDX, into _build/sbom.cdx.json
+	$(BIN)/python -m supply bill $(BILL)
 
 .PHONY: pair
 pair: venv ## write notebooks/*.ipynb anew from their text
 	$(BIN)/jupytext --to ipynb --update notebooks/*.md
 
+# Both builds of PyTorch are of the same releases. The hashes of that for the CPU are read from the
+# index that TORCH_INDEX names; where it names none, those of cpu.lock must be of these releases. The
+# newest release of all, with neither index nor pair, is locked in the build of PyPI alone.
 .PHONY: lock
-lock: venv ## resolve the newest versions that pyproject.toml allows into the lock
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --group dev \
-	  $(addprefix --constraint ,$(TORCH_PAIR)) --no-emit-package modlib $(CUDA_PACKAGES) \
-	  --custom-compile-command "make lock" pyproject.toml --output-file $(LOCK)
+lock: venv ## resolve the newest versions that pyproject.toml allows into the locks
+	@mkdir -p _build
+	$(COMPILE) --all-extras --group dev --no-emit-package modlib \
+	  $(addprefix --constraint ,$(TORCH_PAIR)) pyproject.toml --output-file _build/resolved.lock
+	$(if $(TORCH_INDEX),grep -o '^torch[^ ]*' _build/resolved.lock \
+	  | $(COMPILE) --no-deps --no-annotate --default-index $(TORCH_INDEX) --output-file $(CPU_LOCK) -)
+	$(BIN)/python -m supply locks _build/resolved.lock $(if $(TORCH_INDEX)$(TORCH_PAIR),$(CPU_LOCK))
 
-# Which of these a build of torch needs, and in which version, it says itself: left out of the
-# lock, they let the same lock install the CPU build and the CUDA build.
-CUDA_PACKAGES := $(addprefix --no-emit-package , triton cuda-bindings cuda-pathfinder cuda-toolkit \
-  $(addprefix nvidia-,cublas cuda-cupti cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand \
-  cusolver cusparse cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx))
+COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+  --custom-compile-command "make lock TORCH_INDEX=..."
 
 .PHONY: headline
 headline: venv ## draw the figure of the README anew

@@ -32,6 +32,7 @@ SOURCES = sorted(
         ROOT.glob("modlib/**/*.py"),
         ROOT.glob("experiments/**/*.py"),
         ROOT.glob("benchmarks/*.py"),
+        ROOT.glob("supply/*.py"),
         ROOT.glob("book/_ext/*.py"),
     )
 )
@@ -90,13 +91,16 @@ def test_the_version_is_the_same_everywhere():
     assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_binder_takes_extras_and_a_python_that_there_are():
+def test_binder_takes_the_locks_by_hash_and_this_package_in_place():
     lines = (ROOT / ".binder" / "requirements.txt").read_text().splitlines()
-    constraint, package = [line for line in lines if not line.startswith("#")]
-    assert (ROOT / ".binder" / constraint.removeprefix("--constraint ")).resolve().is_file()
+    hashes, *locks = [line for line in lines if not line.startswith("#")]
+    assert hashes == "--require-hashes"
+    places = [(ROOT / ".binder" / lock.removeprefix("--requirement ")).resolve() for lock in locks]
+    assert places == [ROOT / "requirements.lock", ROOT / "cuda.lock"]
+    script = ROOT / ".binder" / "postBuild"
+    assert script.stat().st_mode & 0o111  # else it is not run
     # In place: chapters read files of the checkout, which an installed package would not find.
-    extras = re.fullmatch(r"--editable \.\[(.*)\]", package)[1].split(",")
-    assert set(extras) <= set(PROJECT["optional-dependencies"])
+    assert script.read_text().endswith("--no-deps --no-build-isolation --editable .\n")
     assert (ROOT / ".binder" / "runtime.txt").read_text() == "python-3.13\n"
 
 

@@ -96,7 +96,8 @@ def test_there_is_one_deployment():
 def test_nothing_is_deployed_before_tests_style_and_the_strict_build_have_succeeded():
     ((workflow, name),) = deployments()
     required = before(name, workflow)
-    assert {"test", "lint", "book", "test-site"} <= {t for job in required for t in makes(job)}
+    made = {target for job in required for target in makes(job)}
+    assert {"test", "lint", "licenses", "book", "test-site"} <= made
     assert not FORGIVING.search(jobs(workflow)[name]["if"])
 
 
@@ -127,9 +128,18 @@ def test_what_is_deployed_is_what_was_built_and_read_in_a_browser():
     lines = [step.get("uses") or step.get("run", "") for step in job["steps"]]
     place = [
         next(i for i, line in enumerate(lines) if line.startswith(start))
-        for start in ("make book", "make test-site", "actions/upload-pages-artifact@")
+        for start in ("make book", "make test-site", "make sbom", "actions/upload-pages-artifact@")
     ]
     assert place == sorted(place)
+
+
+def test_the_bill_of_materials_is_deployed_with_the_site():
+    ((workflow, name),) = deployments()
+    (step,) = [
+        step for job in before(name, workflow) for each in inside(job) for step in each["steps"]
+        if "make sbom" in step.get("run", "")
+    ]  # fmt: skip
+    assert step["run"] == "make sbom BILL=_build/html/sbom.cdx.json"
 
 
 @pytest.mark.parametrize("target", ["test", "lint", "book"])
@@ -223,7 +233,7 @@ def test_caches_hold_downloads_only_and_follow_what_they_depend_on():
     (python,) = [
         step["with"] for step in steps() if "actions/setup-python@" in step.get("uses", "")
     ]
-    assert (python["cache"], python["cache-dependency-path"]) == ("pip", "requirements.lock")
+    assert (python["cache"], python["cache-dependency-path"]) == ("pip", "*.lock")
 
 
 # ---------------------------------------------------------------------------------- what they make

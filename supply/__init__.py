@@ -1,0 +1,1 @@
+"""What everything here is built with: the locks, the licences and the bill of materials."""
