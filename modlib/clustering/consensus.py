@@ -36,7 +36,9 @@ class Consensus(Origin):
     in it, others repel; see :func:`consensus`. Its ``q`` is that of the similarity."""
     certainty: np.ndarray
     """Float64 of shape ``[units]``: in which share of the partitions the module of a unit is still
-    that of ``modules``, by more than half of all that is in either; NaN for unused units."""
+    that of ``modules``, by more than half of all that is in either; NaN for unused units. A unit
+    that shares a module with no other more often than not is alone in ``modules``, and it is
+    certain only if it mostly is alone in the partitions, too."""
 
     def _plain(self) -> np.ndarray:
         return self.shares
