@@ -71,10 +71,9 @@ def test_the_seed_draws_the_search():
     assert len(ways) > 1
 
 
-@pytest.mark.parametrize(("deadline", "n_searches"), [(-1.0, 1), (0.5, 2), (2.5, 4)])
-def test_no_search_begins_after_the_deadline(monkeypatch, deadline, n_searches):
-    # Looked at after each search, the clock says 0, 1, 2, ...
-    monkeypatch.setattr(best, "perf_counter", count().__next__)
+@pytest.fixture
+def searches(monkeypatch):
+    """What each search by many levels finds, in order."""
     found, multilevel = [], best.multilevel
 
     def kept(*arguments):
@@ -82,10 +81,59 @@ def test_no_search_begins_after_the_deadline(monkeypatch, deadline, n_searches):
         return found[-1]
 
     monkeypatch.setattr(best, "multilevel", kept)
+    return found
+
+
+@pytest.mark.parametrize(("deadline", "n_searches"), [(-1.0, 1), (0.5, 2), (2.5, 4)])
+def test_no_search_begins_after_the_deadline(monkeypatch, searches, deadline, n_searches):
+    # Looked at after each search, the clock says 0, 1, 2, ...
+    monkeypatch.setattr(best, "perf_counter", count().__next__)
     matrix = random_matrix(30, seed=0)
     cut = best_modules(matrix, seed=2, n_restarts=10**9, deadline=deadline)
-    assert len(found) == n_searches
-    assert reached(matrix, cut) == max(reached(matrix, labels) for labels in found)
+    assert len(searches) == n_searches
+    assert reached(matrix, cut) == max(reached(matrix, labels) for labels in searches)
+
+
+def test_the_search_ends_as_soon_as_the_bound_is_met(searches):
+    # Two cliques of four, apart: all ways find them at once, and Q = 1 - 2 / 4.
+    matrix = modularity_matrix(to_adjacency(np.kron(np.eye(2), np.ones((4, 4)))))
+    labels = best_modules(matrix, n_restarts=10**9, bound=1 / 2)
+    assert reached(matrix, labels) == pytest.approx(1 / 2, abs=1e-14)
+    assert len(searches) == 1
+
+
+def test_nothing_is_searched_where_one_module_meets_the_bound(searches):
+    assert best_modules(np.ones((6, 6)), bound=36.0).tolist() == [0] * 6
+    assert not searches
+
+
+def test_searches_go_on_until_the_deadline_if_the_bound_is_never_met(monkeypatch, searches):
+    matrix, until = random_matrix(12, seed=0), {}
+    for deadline in (1000, 2000):
+        searches.clear()
+        monkeypatch.setattr(best, "perf_counter", count().__next__)
+        best_modules(matrix, n_restarts=10**9, patience=2, deadline=deadline, bound=1.0)
+        until[deadline] = len(searches)
+    assert 100 < until[1000] < until[2000]
+
+
+def test_a_bound_that_is_never_met_is_given_up_after_all_restarts(searches):
+    best_modules(random_matrix(12, seed=0), n_restarts=3, n_rounds=1, patience=2, bound=1.0)
+    # Eight parents in each family, and the best of all once more.
+    assert len(searches) == 3 * 8 + 1
+
+
+@pytest.mark.parametrize("bound", [None, np.nan, "high"])
+def test_a_bound_that_is_no_number_is_refused(bound):
+    with pytest.raises(ValueError, match="bound must be a number"):
+        best_modules(np.eye(2), bound=bound)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_never_below_any_search_it_is_made_of(searches, seed):
+    matrix = random_matrix(40, seed, 0.2)
+    labels = best_modules(matrix, seed, n_rounds=2)
+    assert reached(matrix, labels) >= max(reached(matrix, found) for found in searches)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,22 +1,31 @@
-"""The best modules that we can find: many levels, then tabu search, on the modularity matrix."""
+"""The best modules that we can find: many levels, crossed with one another, then tabu search."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import inf
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
+from modlib.clustering.crossing import cross, overlap
 from modlib.clustering.moves import ROUNDING, total
-from modlib.clustering.multilevel import iterate_levels, multilevel
+from modlib.clustering.multilevel import multilevel
+from modlib.clustering.neighbours import Graph, dense, sparse, total_of
 from modlib.clustering.tabu import iterate
-from modlib.validation import check_seed, check_symmetric, is_whole
+from modlib.validation import check_seed, check_symmetric, is_number, is_whole
 
-STARTS = 3  # of many levels, for each restart
-IMPROVED = 3  # of what they find, the best
-LEVEL_ROUNDS = 2  # for each round of tabu search, which take about as long
-FULL = 512  # units up to which there are all rounds; beyond, time would grow faster than n**2
-SCATTERED = 128  # units up to which each restart begins anywhere, too; beyond, two do
-FEW = 2
+PARENTS = 8  # of a family, each found by many levels
+IDLE = 15  # children in a row without a new best, after which a family ends
+AGREE = 3  # families that end at the same best, after which there are no more
+SMALL = 255  # units up to which there are as many families as asked for
+FEWER = 4  # families beyond
+LARGE = 512  # units beyond which families, and rounds of tabu search, grow fewer still
+CLEAR = 9  # units in the mean that two parents put together, which is much agreement
+ROUNDS = 30  # of iterated search among what they put together, then
+SCATTERED = 128  # units of a dense matrix up to which tabu search begins anywhere, too
+BEGUN = 10  # times that it does
+LEVELS = 2  # times through all levels for a parent; once for a child, to the end for the best
+TO_THE_END = 1000
 
 
 def best_modules(
@@ -26,18 +35,20 @@ def best_modules(
     n_rounds: int = 50,
     patience: int = 200,
     deadline: float = inf,
+    bound: float = inf,
 ) -> np.ndarray:
     r"""Search for the assignment of highest modularity (equation 9).
 
-    Three kinds of search, of which each finds what the others miss. From units that are each a
-    module, by many levels (Traag, Waltman & van Eck 2019), three times ``n_restarts``. From the
-    best three of what that gives, by many levels again and again, each time from a perturbation
-    of the best so far, and then by ``n_rounds`` rounds of tabu search. And from random
-    assignments, by tabu search alone. One step of tabu search makes the best move of a single
-    unit, uphill or not, and costs O(units x modules), since the links :math:`C = B P` are kept up
-    to date. This is the clique partitioning problem, for which searches of this kind are among
-    the best known (Zhou, Hao & Goeffon 2016). Nothing is proven; for that, see
-    :func:`modlib.optimality.certificate.certify`.
+    By families. The parents of a family come from units that are each a module, by many levels
+    (Traag, Waltman & van Eck 2019). A child takes what two parents agree on for granted and
+    searches the rest by many levels (Ovelgönne & Geyer-Schulz 2012); it takes the place of the
+    worst, until nothing better comes. The best of all families are a family once more. What is
+    best then is improved by ``n_rounds`` rounds of tabu search, each from a perturbation of the
+    best so far: one step makes the best move of a single unit, uphill or not, and costs O(units x
+    modules), since the links :math:`C = B P` are kept up to date. Up to 128 units, it begins from
+    random assignments, too. This is the clique partitioning
+    problem, for which searches of this kind are among the best known (Zhou, Hao & Goeffon 2016).
+    Nothing is proven; for that, see :func:`modlib.optimality.certificate.certify`.
 
     Parameters
     ----------
@@ -45,12 +56,17 @@ def best_modules(
         B of :func:`modlib.modularity.modularity_matrix`, float64 of shape ``[units, units]``,
         symmetric; the used units only.
     seed
-        Draws the starts, perturbations and memories. Same seed, same labels.
+        Draws the starts, children, perturbations and memories. Same seed, same labels.
     n_restarts, n_rounds, patience
-        How long to search; ``patience`` is the number of steps without a new best that end a
-        round of tabu search. Beyond 512 units there are fewer rounds.
+        How long to search: families at most, of which fewer are needed where they agree, and
+        fewer are had from 256 units on; rounds of tabu search, fewer beyond 512 units; and steps
+        without a new best that end a round.
     deadline
         By ``time.perf_counter``: no search begins after it, except the first.
+    bound
+        A value that Q cannot exceed, if one is known: the search ends as soon as it is reached.
+        If it is not, there are as many families as asked for, whether they agree or not; with a
+        deadline, new ones until then.
 
     Returns
     -------
@@ -61,46 +77,248 @@ def best_modules(
     ------
     ValueError
         If the matrix is not square, symmetric and finite, or an option is not a whole number
-        within its range.
+        within its range, or the bound is not a number.
     """
-    matrix = np.ascontiguousarray(check_symmetric(matrix, "matrix"))
+    matrix = check_symmetric(matrix, "matrix")
     limits = {"n_restarts": n_restarts, "n_rounds": n_rounds, "patience": patience}
+    random = _checked(seed, bound, limits)
+    scale = _power_of_four(float(np.abs(matrix).sum()))
+    graph = dense(matrix / scale)
+
+    def tabu(labels: np.ndarray) -> Iterator[np.ndarray]:
+        rounds = n_rounds if len(labels) <= LARGE else -(-n_rounds * LARGE // len(labels))
+        if rounds:
+            yield iterate(graph.weights, labels, random, rounds, patience)
+            for _ in range(min(n_restarts, BEGUN) if len(labels) <= SCATTERED else 0):
+                start = _scattered(len(labels), random)
+                yield iterate(graph.weights, start, random, rounds, patience)
+
+    def q(labels: np.ndarray) -> float:
+        return float(total(graph.weights, labels))
+
+    search = _Search(graph, q, random, deadline, bound / scale, n_restarts)
+    return search.run(tabu)
+
+
+def best_modules_of_sparse(
+    weights: Any,
+    nulls: np.ndarray,
+    signs: np.ndarray,
+    seed: int = 0,
+    n_restarts: int = 10,
+    deadline: float = inf,
+    bound: float = inf,
+) -> np.ndarray:
+    r"""Search as :func:`best_modules` does, where most pairs of units have no link.
+
+    The matrix :math:`B = W + \sum_k s_k v_k v_k^T` is never written out: time and memory grow
+    with the number of links. There is no tabu search, of which every step looks at all units.
+
+    Parameters
+    ----------
+    weights
+        W, a SciPy sparse array or matrix in CSR form of shape ``[units, units]``, symmetric, of
+        any signs; the used units only.
+    nulls, signs
+        v, float64 of shape ``[nulls, units]``, and s, float64 of shape ``[nulls]``.
+    seed, n_restarts, deadline, bound
+        As for :func:`best_modules`; the bound is on the sum of B, its diagonal included.
+
+    Returns
+    -------
+    numpy.ndarray
+        Int64 of shape ``[units]``: clusters numbered from 0, in no particular order.
+
+    Raises
+    ------
+    ValueError
+        If the weights are not square and symmetric, the null vectors or signs have another shape
+        or are not finite, or an option is outside its range.
+    """
+    nulls, signs = np.asarray(nulls, np.float64), np.asarray(signs, np.float64)
+    _check_parts(weights, nulls, signs)
+    random = _checked(seed, bound, {"n_restarts": n_restarts})
+    size = np.abs(weights.data).sum() + np.abs(signs) @ np.abs(nulls).sum(axis=1) ** 2
+    scale = _power_of_four(float(size))
+    graph = sparse(weights.indptr, weights.indices, weights.data / scale, nulls / scale**0.5, signs)
+
+    def q(labels: np.ndarray) -> float:
+        return float(total_of(graph, labels))
+
+    search = _Search(graph, q, random, deadline, bound / scale, n_restarts)
+    return search.run(lambda _: iter(()))
+
+
+def _checked(seed: int, bound: float, limits: dict[str, int]) -> np.random.Generator:
+    """Check options, and return what draws."""
     for name, value in limits.items():
         if not is_whole(value) or value < 0:
             raise ValueError(f"{name} must be a whole number of at least 0. Got {value!r}.")
-    n = len(matrix)
-    random = np.random.default_rng(check_seed(seed))
-    best = np.zeros(n, np.int64)
-    if n > 1 and n_restarts:
-        for found in _searches(matrix, random, n_restarts, n_rounds, patience):
-            if total(matrix, found) > total(matrix, best):
-                best = found
-            if perf_counter() > deadline:
+    if bound != inf and not is_number(bound):
+        raise ValueError(f"bound must be a number: what Q cannot exceed. Got {bound!r}.")
+    return np.random.default_rng(check_seed(seed))
+
+
+def _check_parts(weights: Any, nulls: np.ndarray, signs: np.ndarray) -> None:
+    """Refuse parts of a sparse matrix that do not fit together."""
+    if getattr(weights, "format", None) != "csr" or weights.shape[0] != weights.shape[1]:
+        raise ValueError(
+            "weights must be a square SciPy sparse matrix in CSR form: call .tocsr() first. Got "
+            f"{type(weights).__name__} of shape {np.shape(weights)}."
+        )
+    if nulls.shape != (len(signs), weights.shape[0]):
+        raise ValueError(
+            "nulls must have one row for each of the signs and one column for each unit: "
+            f"({len(signs)}, {weights.shape[0]}). Got shape {nulls.shape}."
+        )
+    for name, values in (("weights", weights.data), ("nulls", nulls), ("signs", signs)):
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} must be finite. Got {values[~np.isfinite(values)][0]}.")
+    if weights.nnz and abs(weights - weights.T).max() > 1e-9 * abs(weights).max():
+        raise ValueError("weights must be symmetric: pass (weights + weights.T) / 2.")
+
+
+def _power_of_four(size: float) -> float:
+    """Return a scale that makes a matrix about one in size, and that its root is exact.
+
+    Division by it is exact, so that no difference is lost, and :data:`ROUNDING` fits.
+    """
+    return 4.0 ** np.floor(np.log2(size) / 2) if size > 0 else 1.0
+
+
+class _Search:
+    """The best labels so far, and whether to go on."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        q: Callable[[np.ndarray], float],
+        random: np.random.Generator,
+        deadline: float,
+        bound: float,
+        n_restarts: int,
+    ) -> None:
+        self.graph, self.q, self.random = graph, q, random
+        self.deadline, self.bound, self.n_restarts = deadline, bound, n_restarts
+        self.n_rounds = -1  # of iterated search among cores; not known yet
+        self.n = graph.nulls.shape[1]
+        self.best = np.zeros(self.n, np.int64)
+        self.best_q = q(self.best) if self.n else 0.0
+
+    def run(self, finish: Callable[[np.ndarray], Iterator[np.ndarray]]) -> np.ndarray:
+        """Search one thing after another, as long as there is time and something to gain."""
+        if self.n > 1 and self.n_restarts and not self._is_met():
+            for found in self._searches(finish):
+                q = self.q(found)
+                if q > self.best_q:
+                    self.best, self.best_q = found, q
+                if self._is_met() or perf_counter() > self.deadline:
+                    break
+        return self.best
+
+    def _is_met(self) -> bool:
+        return self.best_q >= self.bound - ROUNDING * 100
+
+    def _searches(
+        self, finish: Callable[[np.ndarray], Iterator[np.ndarray]]
+    ) -> Iterator[np.ndarray]:
+        """What one search after another finds, ``[units]`` each."""
+        left = self.n_restarts
+        while left > 0:
+            n_families = min(left, self._n_families())
+            yield from self._families(n_families)
+            yield multilevel(self.graph, self.best, self.random, TO_THE_END)
+            yield from finish(self.best)
+            left = left - n_families if self.bound < inf else 0
+
+    def _n_families(self) -> int:
+        """At most how many families there are before what is best is finished."""
+        if self.bound < inf:
+            return FEWER
+        if self.n <= SMALL:
+            return self.n_restarts
+        return max(-(-self.n_restarts * FEWER * LARGE // (10 * max(self.n, LARGE))), 1)
+
+    def _families(self, n_families: int) -> Iterator[np.ndarray]:
+        """Family after family, and then a family of the best of each."""
+        champions: dict[float, np.ndarray] = {}
+        ends = []
+        for _ in range(n_families):
+            family = _Family(self, [])
+            yield from family.found()
+            ends.append(family.best_q)
+            champions[_rounded(family.best_q)] = family.best
+            if self.bound == inf and sum(q > max(ends) - ROUNDING for q in ends) >= AGREE:
                 break
-    return best
+        if len(champions) > 1:
+            yield from _Family(self, list(champions.values())).found()
 
 
-def _searches(
-    matrix: np.ndarray, random: np.random.Generator, n_restarts: int, n_rounds: int, patience: int
-) -> Iterator[np.ndarray]:
-    """What one search after another finds, ``[units]`` each."""
-    n = len(matrix)
-    rounds = n_rounds if n <= FULL else -(-n_rounds * FULL // n)
-    starts = []
-    for _ in range(STARTS * n_restarts):
-        starts.append(multilevel(matrix, np.arange(n), random))
-        yield starts[-1]
-    for start in _best(matrix, starts):
-        by_levels = iterate_levels(matrix, start, random, LEVEL_ROUNDS * rounds)
-        yield by_levels
-        yield iterate(matrix, by_levels, random, rounds, patience)
-    for _ in range(n_restarts if n <= SCATTERED else min(n_restarts, FEW)):
-        n_modules = random.integers(1, max(n // 4, 1), endpoint=True)
-        start = random.integers(n_modules, size=n)
-        yield iterate(matrix, start, random, rounds, patience)
+class _Family:
+    """Assignments that are crossed with one another, until nothing better comes."""
+
+    def __init__(self, search: _Search, members: list[np.ndarray]) -> None:
+        self.search, self.members = search, members
+        self.qs = [search.q(member) for member in members]
+
+    @property
+    def best_q(self) -> float:
+        """Q of the best member."""
+        return max(self.qs)
+
+    @property
+    def best(self) -> np.ndarray:
+        """The best member."""
+        return self.members[self.qs.index(self.best_q)]
+
+    def found(self) -> Iterator[np.ndarray]:
+        """Parents, unless the members are there, and children one after the other."""
+        search = self.search
+        for _ in range(0 if self.members else PARENTS):
+            parent = multilevel(search.graph, np.arange(search.n), search.random, LEVELS)
+            self.members.append(parent)
+            self.qs.append(search.q(parent))
+            yield parent
+        if search.n_rounds < 0:
+            search.n_rounds = _rounds(*self.members[:2])
+        idle = 0
+        while idle < IDLE and len(self.members) > 1:
+            before = self.best_q
+            yield self._child()
+            idle = 0 if self.best_q > before + ROUNDING else idle + 1
+
+    def _child(self) -> np.ndarray:
+        """Cross two members; the child takes the place of the worst, if it is better and new.
+
+        If it is no other than the better of the two, the worse has nothing to add, and leaves.
+        """
+        better, worse = self.search.random.permutation(len(self.members))[:2]
+        if self.qs[better] < self.qs[worse]:
+            better, worse = worse, better
+        one, other = self.members[better], self.members[worse]
+        child = cross(self.search.graph, one, other, self.search.random, self.search.n_rounds)
+        q = self.search.q(child)
+        if abs(q - self.qs[better]) < ROUNDING:
+            del self.members[worse], self.qs[worse]
+        elif q > min(self.qs) and all(abs(q - known) > ROUNDING for known in self.qs):
+            worst = self.qs.index(min(self.qs))
+            self.members[worst], self.qs[worst] = child, q
+        return child
 
 
-def _best(matrix: np.ndarray, starts: list[np.ndarray]) -> list[np.ndarray]:
-    """The best few of some assignments, each of another modularity."""
-    by_q = {round(total(matrix, labels) / ROUNDING): labels for labels in reversed(starts)}
-    return [by_q[q] for q in sorted(by_q, reverse=True)[:IMPROVED]]
+def _scattered(n: int, random: np.random.Generator) -> np.ndarray:
+    """Return random labels of up to a quarter as many modules as units."""
+    return random.integers(random.integers(1, max(n // 4, 1), endpoint=True), size=n)
+
+
+def _rounds(one: np.ndarray, other: np.ndarray) -> int:
+    """Return how many rounds of iterated search to spend on what two parents disagree about.
+
+    Where they agree on most it is little, and quickly searched. Where they agree on little, such a
+    search would lead the whole family into the same valley.
+    """
+    return ROUNDS if len(one) >= CLEAR * overlap(one, other)[1] else 0
+
+
+def _rounded(q: float) -> float:
+    return round(q / ROUNDING / 10)
