@@ -157,7 +157,7 @@ def _exit_code(failures: dict[str, str]) -> int:
 
 
 def _status(options: Any) -> int:
-    from experiments.engine.consolidate import MANIFEST
+    from experiments.engine.published import MANIFEST
     from experiments.engine.sweep import status
 
     experiment, runs, folder = _grid(options)

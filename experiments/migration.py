@@ -16,9 +16,9 @@ from pyarrow import parquet
 from safetensors.torch import load_file, save_file
 
 from experiments.engine import tables
-from experiments.engine.consolidate import MANIFEST
 from experiments.engine.experiment import ROOT
 from experiments.engine.files import beside, file_hash
+from experiments.engine.published import MANIFEST
 from experiments.engine.seal import read_sealed, write_sealed
 from experiments.engine.source import code_digest
 from experiments.engine.tables import Table

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from modlib.clustering import best as bests
-from modlib.clustering.best import best_modules
+from modlib.clustering.best import best_modules, best_modules_of_sparse
 from modlib.clustering.modules import Modules, by_falling_size
 from modlib.clustering.monte_carlo import check_options, monte_carlo_labels
 from modlib.clustering.moves import ROUNDING
@@ -147,15 +146,14 @@ def _as_in_paper(objective: AnyObjective, effort: Effort) -> np.ndarray:
 
 def _best(objective: AnyObjective, effort: Effort) -> np.ndarray:
     part = objective.part(objective.used)
-    options = {
+    options: dict[str, Any] = {
         "seed": effort.seed,
         "n_restarts": effort.restarts,
         "deadline": effort.deadline,
+        "bound": effort.bound,
     }
-    if effort.bound < inf:
-        options["bound"] = effort.bound
-    if isinstance(part, SparseObjective) and hasattr(bests, 'best_modules_of_sparse'):
-        found = bests.best_modules_of_sparse(part.weights, part.nulls, part.signs, **options)
+    if isinstance(part, SparseObjective):
+        found = best_modules_of_sparse(part.weights, part.nulls, part.signs, **options)
     else:
         found = best_modules(part.matrix, **options)
     best = by_falling_size(objective.labels_of_all(found))
