@@ -44,7 +44,7 @@ $(VENV)/installed: $(LOCK) $(CUDA_LOCK) pyproject.toml
 	test -x $(BIN)/python || "$$found" -m venv $(VENV)
 	@rm -rf $(VENV)/torch && mkdir $(VENV)/torch
 	@sed -n '/^torch.*==/,/# via/p' $(LOCK) > $(VENV)/torch/lock
-	$(PIP) download --quiet --no-deps --dest $(VENV)/torch \
+	$(PIP) download --quiet --no-deps --only-binary :all: --dest $(VENV)/torch \
 	  $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $$(grep -o '^torch[^ ]*' $(VENV)/torch/lock)
 	$(PIP) install $(HASHED) --no-index --find-links $(VENV)/torch -r $(VENV)/torch/lock
 	@rm -rf $(VENV)/torch
