@@ -4,21 +4,25 @@ import json
 import shutil
 from dataclasses import replace
 from itertools import product
+from zipfile import ZipFile
 
+import numpy as np
 import pytest
 import small
 
 from experiments.config import SettingConfig
 from experiments.data import load
-from experiments.engine import certificates, tables
+from experiments.engine import certificates, proofs, tables
 from experiments.engine.certificates import certify_runs, places
 from experiments.engine.files import file_hash
+from experiments.engine.proofs import check_archive
 from experiments.engine.sweep import open_store
 from experiments.paper import CERTIFICATES, EXPERIMENT, full_grid
 from experiments.report.frames import read_results
 from experiments.weights import load_weights
 from modlib.comparison import agreement
 from modlib.modularity import modularity, to_adjacency
+from modlib.optimality.certificate import certify
 from modlib.similarity.compute import similarity_matrices
 from modlib.similarity.measures import METHODS
 
@@ -84,8 +88,8 @@ def test_the_best_search_reaches_the_proven_optimum_of_every_small_matrix(certif
 
 def test_finished_layers_are_not_done_again_and_the_table_is_the_same(certified, monkeypatch):
     before = (certified / "paper" / "certificates.parquet").read_bytes()
-    parts = sorted((certified / "raw" / "certificates").iterdir())
-    assert len(parts) == 18
+    parts = [path.suffix for path in (certified / "raw" / "certificates").iterdir()]
+    assert sorted(parts) == [".checked"] * 18 + [".parquet"] * 18 + [".zip"] * 18
     monkeypatch.setattr(certificates, "connect", None)  # no worker is needed
     counts = []
     report = lambda *numbers: counts.append(numbers)  # noqa: E731
@@ -94,8 +98,71 @@ def test_finished_layers_are_not_done_again_and_the_table_is_the_same(certified,
     assert (certified / "paper" / "certificates.parquet").read_bytes() == before
     origin = json.loads((certified / "paper" / "certificates.json").read_text())
     assert origin["time_limit"] == 20
-    path = certified / "paper" / "certificates.parquet"
-    assert origin["files"][path.name] == file_hash(path)
+    names = ["certificates.parquet", "certificates.zip", "certificates_checked.parquet"]
+    assert origin["files"] == {name: file_hash(certified / "paper" / name) for name in names}
+
+
+def test_the_checker_verifies_every_proof_of_its_own_matrix(certified):
+    spec = EXPERIMENT.proofs.checked
+    found = tables.read(spec, certified / "paper" / "certificates_checked.parquet").to_pylist()
+    assert len(found) == (6 + 3) * 2 * 8
+    assert all(row["verified"] for row in found)
+    assert all(row["proof_bytes"] > 1000 for row in found)
+
+
+def test_a_proof_of_another_matrix_is_not_verified(tmp_path):
+    random = np.random.default_rng(0)
+    one, other = (np.abs(np.cov(random.standard_normal((6, 20)))) for _ in range(2))
+    found = certify(one)
+    found.save(tmp_path / "proof.npz")
+    assert certificates._checked(found, tmp_path / "proof.npz", one)["verified"]
+    assert not certificates._checked(found, tmp_path / "proof.npz", other)["verified"]
+
+
+def test_a_sample_of_the_proofs_is_drawn_and_checked(certified, monkeypatch, tmp_path):
+    said = {}
+    archive = certified / "paper" / "certificates.zip"
+    assert check_archive(archive, said.__setitem__) == 0
+    assert len(said) == proofs.N_SAMPLE == 64
+    assert set(said.values()) == {""}
+    raw = sorted((certified / "raw" / "certificates").glob("*.zip"))
+    monkeypatch.setattr(proofs, "N_SAMPLE", 1000)
+    proofs.pack_sample(raw, tmp_path / "all.zip")
+    with ZipFile(tmp_path / "all.zip") as packed:
+        names = packed.namelist()
+    assert len(set(names)) == (6 + 3) * 2 * 8
+    assert set(said) < set(names)
+
+
+def test_a_proof_that_does_not_hold_is_named_among_the_others(tmp_path):
+    folder = tmp_path / "proofs"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        certify(np.ones((4, 4))).save(folder / f"{name}.npz")
+    (folder / "b.npz").write_bytes(b"damaged")
+    proofs.pack(folder, tmp_path / "some.zip")
+    said = {}
+    assert check_archive(tmp_path / "some.zip", said.__setitem__) == 1
+    assert {name for name, reason in said.items() if not reason} == {"a.npz", "c.npz"}
+    assert "the file is damaged" in said["b.npz"]
+
+
+def test_the_same_proofs_give_the_same_archive(tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        certify(np.ones((4, 4))).save(tmp_path / name / "proof.npz")
+        proofs.pack(tmp_path / name, tmp_path / f"{name}.zip")
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "other.zip").read_bytes()
+
+
+def test_an_archive_that_is_damaged_or_empty_is_refused(tmp_path):
+    (tmp_path / "damaged.zip").write_bytes(b"none")
+    with pytest.raises(ValueError, match="must be an archive of proofs"):
+        check_archive(tmp_path / "damaged.zip", print)
+    (tmp_path / "nothing").mkdir()
+    proofs.pack(tmp_path / "nothing", tmp_path / "empty.zip")
+    with pytest.raises(ValueError, match="must hold proofs"):
+        check_archive(tmp_path / "empty.zip", print)
 
 
 def test_without_a_sweep_each_layer_fails_by_name(tmp_path):

@@ -33,14 +33,14 @@ class Clock:
 def clock(monkeypatch):
     """No proof here depends on how fast the machine is: a minute is 60,000 looks at the clock.
 
-    The proof is timed by the CPU time of its thread, and the search before it by the wall.
+    The search that comes before the proof is by a clock on the wall, which stands still here.
     """
     certify(np.ones((3, 3)))  # what compiles does not look at it
     clock = Clock(step=1e-3)
     for module in (branching, relaxation, certifying):
         monkeypatch.setattr(module, "thread_time", clock)
     for module in (branching, best):
-        monkeypatch.setattr(module, "perf_counter", clock)
+        monkeypatch.setattr(module, "perf_counter", Clock(step=0))
     return clock
 
 
@@ -142,9 +142,8 @@ def test_proves_what_the_relaxation_alone_does_not():
     assert certificate.upper <= certificate.lower + TOLERANCE
 
 
-# The whole proof for 64 units takes some 900 looks at the clock: nine in the first search, then
-# those of a dozen rounds of cuts, in each of which every unit looks. That for 9 units by branching
-# alone takes 400.
+# The whole proof for 64 units takes some 900 looks at the clock: a dozen rounds of cuts, in each of
+# which every unit looks. That for 9 units by branching alone takes 400.
 FEW_LOOKS = 5  # after the limit: to unwind, and for the time in the certificate
 
 
@@ -183,6 +182,18 @@ def test_cut_short_while_branching_the_bound_is_valid_and_the_limit_is_kept(
     clock.step = 1.0
     monkeypatch.setattr(Proof, "_cut", lambda *_: False)
     check_cut_short(9, 5, seed=0, limit=limit)
+
+
+def test_the_search_is_given_what_time_there_is(clock, monkeypatch):
+    deadlines = []
+
+    def search(matrix, seed, *, deadline):
+        deadlines.append(deadline)
+        return np.zeros(len(matrix), np.int64)
+
+    monkeypatch.setattr(branching, "best_modules", search)
+    certify(np.ones((3, 3)), time_limit=7)
+    assert deadlines == [pytest.approx(100 + 7, abs=0.01)]  # less a few looks at the clock
 
 
 def test_more_time_never_loosens_the_bound_of_the_same_search(clock):

@@ -1,15 +1,16 @@
 """Certificates of finished runs: how far from the optimum their modules can be at most.
 
 A step of its own after the sweep, since proofs take long. Its unit is a place in a run, such as a
-layer of a network; each finished place leaves a file of its own in the raw results, so that the
-step can be interrupted.
+layer of a network; each finished place leaves files of its own in the raw results, so that the
+step can be interrupted: what is proven, the proofs, and what the checker finds of them.
 """
 
-import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import thread_time
 from typing import Any
 
 import torch
@@ -18,15 +19,18 @@ from dask.system import CPU_COUNT
 import experiments
 from experiments.engine import provenance, tables
 from experiments.engine.experiment import ROOT, Experiment, Proofs, Run
-from experiments.engine.files import beside, file_hash
+from experiments.engine.files import file_hash
+from experiments.engine.proofs import pack, pack_sample
+from experiments.engine.published import MANIFEST
 from experiments.engine.run import stamp
+from experiments.engine.seal import read_sealed, write_sealed
 from experiments.engine.source import code_digest
 from experiments.engine.store import Store
 from experiments.engine.sweep import open_store
 from experiments.engine.workers import connect, wait
-from modlib.optimality.certificate import certify
+from modlib.optimality.certificate import Certificate, certify, check
 
-TIME_LIMIT = 60.0  # seconds for each matrix
+TIME_LIMIT = 60.0  # seconds of CPU time for each matrix
 Report = Callable[[int, int], None]
 
 
@@ -59,6 +63,9 @@ def certify_runs(
 ) -> dict[str, str]:
     """Certify what is not certified yet, and join all in ``certificates.parquet``.
 
+    What the checker finds of the proofs is in ``certificates_checked.parquet``, and a random sample
+    of the proofs in ``certificates.zip``; all of them are in the raw results.
+
     Parameters
     ----------
     experiment, runs
@@ -66,7 +73,7 @@ def certify_runs(
     root
         Its folder of results, with the raw ones below it.
     time_limit
-        Seconds for each matrix.
+        Seconds of CPU time for each matrix.
     n_workers, scheduler
         As for :func:`experiments.engine.sweep.sweep`.
     report
@@ -128,47 +135,87 @@ def certify_place(run: Run, place: str, store: Store, path: Path, time_limit: fl
         experiment = experiments.experiment(run.experiment)
         if (code := provenance.code_hash(experiment)) != store.code:
             return f"this worker has other code ({code}) than the sweep ({store.code})"
-        rows = list(_rows(experiment, run, place, store, time_limit))
-        table = _proofs(experiment).table
-        tables.write(table, tables.from_rows(table, rows), path)
+        rows, checked = [], []
+        with TemporaryDirectory() as folder:
+            for own, found in _certificates(experiment, run, place, store, time_limit, folder):
+                rows.append(own)
+                checked.append(found)
+            pack(Path(folder), path.with_suffix(".zip"))
+        proofs = _proofs(experiment)
+        _write(proofs.checked, checked, path.with_suffix(".checked"))
+        _write(proofs.table, rows, path)  # the last: where it is, the others are
     except (OSError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
     return None
 
 
-def _rows(
-    experiment: Experiment, run: Run, place: str, store: Store, time_limit: float
-) -> Iterator[dict[str, Any]]:
+def _write(spec: tables.Table, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    tables.write(spec, tables.from_rows(spec, rows), path)
+
+
+def _certificates(
+    experiment: Experiment, run: Run, place: str, store: Store, time_limit: float, folder: str
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Save the proofs of a place; give out what goes into the two tables, for each matrix."""
     code = code_hash(experiment, store.code)
-    matrices = _proofs(experiment).matrices(run, place, store.folder(run))
-    for key, matrix in matrices:
+    proofs = _proofs(experiment)
+    for key, matrix in proofs.matrices(run, place, store.folder(run)):
         found = certify(matrix, time_limit)
-        yield (
-            key
-            | stamp(run, code)
-            | {
-                "lower": found.lower,
-                "upper": found.upper,
-                "optimal": found.optimal,
-                "seconds": found.seconds,
-                "labels": found.labels.tolist(),
-            }
-        )
+        path = Path(folder) / f"{_name(key, proofs.table.key)}.npz"
+        found.save(path)
+        own = {
+            "lower": found.lower,
+            "upper": found.upper,
+            "optimal": found.optimal,
+            "seconds": found.seconds,
+            "labels": found.labels.tolist(),
+        }
+        marks = key | stamp(run, code)
+        yield marks | own, marks | _checked(found, path, matrix)
+
+
+def _name(key: Mapping[str, Any], columns: Sequence[str]) -> str:
+    """What the file of a proof is called: as its matrix is."""
+    return "-".join(f"{key[c]}" if not isinstance(key[c], bool) else f"{key[c]:d}" for c in columns)
+
+
+def _checked(found: Certificate, path: Path, matrix: Any) -> dict[str, Any]:
+    """What the checker says of the file, and how large it is."""
+    start = thread_time()
+    try:
+        verified = check(path, matrix).upper <= found.upper
+    except ValueError:
+        verified = False
+    return {
+        "verified": bool(verified),
+        "check_seconds": thread_time() - start,
+        "n_cases": len(found.proof["case_parent"]) + 1,
+        "n_cuts": int(found.proof["cuts"].shape[1]),
+        "proof_bytes": path.stat().st_size,
+    }
 
 
 def _join(experiment: Experiment, parts: Sequence[Path], folder: Path, time_limit: float) -> None:
-    """Write the table, and beside it under which circumstances its bounds were found."""
-    spec = _proofs(experiment).table
-    table = tables.concatenate(spec, [tables.read(spec, part) for part in parts])
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{spec.name}.parquet"
-    tables.write(spec, table, path)
+    """Write the tables and a sample of the proofs, and how these were found beside them."""
+    proofs = _proofs(experiment)
+    of = read_sealed(folder / MANIFEST)["files"]
+    paths = [folder / f"{spec.name}.parquet" for spec in (proofs.table, proofs.checked)]
+    table = _joined(proofs.table, parts)
+    tables.write(proofs.table, table, paths[0])
+    checked = _joined(proofs.checked, [part.with_suffix(".checked") for part in parts])
+    tables.write(proofs.checked, checked, paths[1])
+    sample = folder / f"{proofs.table.name}.zip"
+    pack_sample([part.with_suffix(".zip") for part in parts], sample)
     origin = {
         "time_limit": time_limit,
         "code_hash": table["code_hash"].unique().to_pylist(),
         "versions": provenance.versions(),
         "machine": provenance.machine(),
-        "files": {path.name: file_hash(path)},
+        "of": of,
+        "files": {path.name: file_hash(path) for path in (*paths, sample)},
     }
-    with beside(folder / f"{spec.name}.json") as temporary:
-        temporary.write_text(json.dumps(origin, indent=1, sort_keys=True) + "\n")
+    write_sealed(folder / f"{proofs.table.name}.json", origin)
+
+
+def _joined(spec: tables.Table, parts: Sequence[Path]) -> Any:
+    return tables.concatenate(spec, [tables.read(spec, part) for part in parts])

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from experiments.engine.tables import FLAG, LABELS, LARGEST_LABEL, REAL, Column, Table
+from experiments.engine.tables import FLAG, LABELS, LARGEST_LABEL, REAL, WHOLE, Column, Table
 from modlib.validation import check_choice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +21,15 @@ CERTIFIED = {
     "labels": Column(LABELS, -1, LARGEST_LABEL),
 }
 """What a table of certificates holds beside the columns that name a matrix."""
+CHECKED = {
+    "verified": Column(FLAG),
+    "check_seconds": Column(REAL, 0),
+    "n_cases": Column(WHOLE, 1),
+    "n_cuts": Column(WHOLE, 0),
+    "proof_bytes": Column(WHOLE, 1),
+}
+"""What is known of the file of a proof: whether the checker, which shares no code with the solver,
+finds that it proves ``upper``, and that of this very matrix; how long it took; how large it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +82,12 @@ class Proofs:
     matrices: Callable[[Run, str, Path], Iterable[tuple[dict[str, Any], Any]]]
     """From a run, a place, and the folder that the run has left, to matrices: for each the
     columns that name it, and its similarities."""
+
+    @property
+    def checked(self) -> Table:
+        """What is kept of the files of the proofs, for the same matrices."""
+        names = {name: column for name, column in self.table.own.items() if name not in CERTIFIED}
+        return Table(f"{self.table.name}_checked", names | CHECKED, self.table.key)
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,14 @@ import numpy as np
 from modlib.clustering.modules import by_falling_size
 from modlib.matrices import given
 from modlib.objective import Objective, check_null, scaled
+from modlib.optimality import checker
 from modlib.optimality.branching import TOLERANCE, Proof
 from modlib.optimality.checker import FORMAT, evaluate
 from modlib.optimality.storage import above_diagonal, small, write_arrays
 from modlib.validation import check_flag, check_seed, check_similarity, is_number
+
+check = checker.check
+"""Check a file that :meth:`Certificate.save` has written; see :mod:`modlib.optimality.checker`."""
 
 
 @dataclass(frozen=True)

@@ -316,6 +316,8 @@ def close(together: np.ndarray, apart: np.ndarray) -> bool:
 
 def main(paths: list[str]) -> int:
     """Check files and say of each what it proves; return 1 if one of them does not."""
+    if not paths:
+        sys.stderr.write("usage: python checker.py proof.npz ...\n")
     n_refused = 0
     for path in paths:
         try:

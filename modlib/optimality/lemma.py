@@ -85,7 +85,7 @@ def narrow(lemmas: list[Lemma], low: np.ndarray, high: np.ndarray, goal: int) ->
     """Draw, in place, what lemmas say of assignments of Q above the goal within some ranges.
 
     Returns what bounds their Q, or None if there are no such assignments. It needs one lemma at
-    least. Ranges are int64 ``[units, units]``, zero on the diagonal.
+    least. Ranges are int8 ``[units, units]``, zero on the diagonal.
     """
     bound = ROOM
     n_open = -1

@@ -43,7 +43,7 @@ class Record:
         self.cases = [Case(-1, (0, 0), False)]
         no_cuts = np.zeros((0, WIDTH), np.int16), np.zeros(0, np.int64)
         self.trivial = Lemma(*no_cuts, 0, self.costs.constant, self.costs.pairs)
-        self.all = State(np.zeros((n, n), np.int64), 1 - np.eye(n, dtype=np.int64), None)
+        self.all = State(np.zeros((n, n), np.int8), 1 - np.eye(n, dtype=np.int8), None)
 
     def add(self, parent: int, pair: tuple[int, int], together: bool) -> int:
         """Add a case and return its number."""
