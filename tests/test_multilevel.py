@@ -8,8 +8,9 @@ from scipy import sparse as scipy_sparse
 
 from modlib.clustering.best import best_modules, best_modules_of_sparse
 from modlib.clustering.crossing import cross, overlap
-from modlib.clustering.multilevel import iterate_levels, multilevel, settle, split
+from modlib.clustering.multilevel import iterate_levels, multilevel, settle, split, tally
 from modlib.clustering.neighbours import Graph, dense, merged, sparse, total_of
+from modlib.clustering.tabu import best_move_near, climb_near, iterate_near
 from modlib.modularity import modularity_matrix, to_adjacency
 
 TO_THE_END = 1000
@@ -162,6 +163,60 @@ def test_more_rounds_are_never_worse(is_sparse):
     start = multilevel(graph, np.arange(60), np.random.default_rng(0), 1)
     found = iterate_levels(graph, start, np.random.default_rng(1), 30)
     assert reached(matrix, found) >= reached(matrix, start)
+
+
+# ------------------------------------------------------------------------------------ tabu search
+
+
+def best_move_of_one(matrix: np.ndarray, labels: np.ndarray) -> float:
+    """The most that any true move of one unit gains, a loss perhaps, by trying each."""
+    gains = []
+    for unit in range(len(labels)):
+        for module in range(labels.max() + 2):
+            trial = labels.copy()
+            trial[unit] = module
+            if module != labels[unit] and (trial != labels).any():
+                gains.append(reached(matrix, trial) - reached(matrix, labels))
+    return max(gains)
+
+
+@pytest.mark.parametrize("signed", [False, True], ids=["plain", "signed"])
+def test_a_step_of_tabu_search_is_the_best_move_there_is(signed):
+    graph, matrix = as_sparse(6, n=12, density=0.3, signed=signed)
+    for seed in range(5):
+        labels = np.random.default_rng(seed).integers(3, size=12)
+        labels[:3] = range(3)
+        sums, sizes = tally(graph, labels)
+        free = np.ones(12, np.bool_)
+        unit, module, gain = best_move_near(graph, labels, sums, sizes, free, np.inf)
+        assert gain == pytest.approx(best_move_of_one(matrix, labels), abs=1e-14)
+        moved = labels.copy()
+        moved[unit] = 3 if module < 0 else module
+        assert reached(matrix, moved) - reached(matrix, labels) == pytest.approx(gain, abs=1e-14)
+
+
+def test_a_unit_that_is_not_free_moves_only_for_a_new_best():
+    graph, matrix = as_sparse(6, n=12, density=0.3)
+    labels = np.arange(12) % 3
+    sums, sizes = tally(graph, labels)
+    none = np.zeros(12, np.bool_)
+    highest = best_move_of_one(matrix, labels)
+    assert highest > 0
+    assert best_move_near(graph, labels, sums, sizes, none, 1.01 * highest)[0] == -1
+    assert best_move_near(graph, labels, sums, sizes, none, 0.99 * highest)[0] >= 0
+
+
+@pytest.mark.parametrize("signed", [False, True], ids=["plain", "signed"])
+def test_tabu_search_of_a_graph_is_never_below_its_start_and_knows_its_q(signed):
+    graph, matrix = as_sparse(7, n=40, density=0.1, signed=signed)
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        start = random.integers(5, size=40)
+        found, q = climb_near(graph, start, random, 50)
+        assert q == pytest.approx(reached(matrix, found), abs=1e-14)
+        assert q > reached(matrix, start)
+        more = iterate_near(graph, found, random, 5, 50)
+        assert reached(matrix, more) >= q - 1e-14
 
 
 # ------------------------------------------------------------------------------ two made into one

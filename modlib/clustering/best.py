@@ -11,7 +11,7 @@ from modlib.clustering.crossing import cross, overlap
 from modlib.clustering.moves import ROUNDING, total
 from modlib.clustering.multilevel import multilevel
 from modlib.clustering.neighbours import Graph, dense, sparse, total_of
-from modlib.clustering.tabu import iterate
+from modlib.clustering.tabu import iterate, iterate_near
 from modlib.validation import check_seed, check_symmetric, is_number, is_whole
 
 PARENTS = 8  # of a family, each found by many levels
@@ -21,7 +21,9 @@ SMALL = 255  # units up to which there are as many families as asked for
 FEWER = 4  # families beyond
 LARGE = 512  # units beyond which families, and rounds of tabu search, grow fewer still
 CLEAR = 9  # units in the mean that two parents put together, which is much agreement
-ROUNDS = 30  # of iterated search among what they put together, then
+WIDE = 1024  # units beyond which it is not, however much they agree on
+ROUNDS = 20  # of iterated search among what they put together, then
+MORE = 10  # times as many for the best of all families, where these differ
 SCATTERED = 128  # units of a dense matrix up to which tabu search begins anywhere, too
 BEGUN = 10  # times that it does
 LEVELS = 2  # times through all levels for a parent; once for a child, to the end for the best
@@ -106,13 +108,16 @@ def best_modules_of_sparse(
     signs: np.ndarray,
     seed: int = 0,
     n_restarts: int = 10,
+    n_rounds: int = 10,
+    patience: int = 100,
     deadline: float = inf,
     bound: float = inf,
 ) -> np.ndarray:
     r"""Search as :func:`best_modules` does, where most pairs of units have no link.
 
     The matrix :math:`B = W + \sum_k s_k v_k v_k^T` is never written out: time and memory grow
-    with the number of links. There is no tabu search, of which every step looks at all units.
+    with the number of links. A step of tabu search looks at all links, so that there are rounds
+    of it up to 255 units only.
 
     Parameters
     ----------
@@ -121,7 +126,7 @@ def best_modules_of_sparse(
         any signs; the used units only.
     nulls, signs
         v, float64 of shape ``[nulls, units]``, and s, float64 of shape ``[nulls]``.
-    seed, n_restarts, deadline, bound
+    seed, n_restarts, n_rounds, patience, deadline, bound
         As for :func:`best_modules`; the bound is on the sum of B, its diagonal included.
 
     Returns
@@ -137,7 +142,8 @@ def best_modules_of_sparse(
     """
     nulls, signs = np.asarray(nulls, np.float64), np.asarray(signs, np.float64)
     _check_parts(weights, nulls, signs)
-    random = _checked(seed, bound, {"n_restarts": n_restarts})
+    limits = {"n_restarts": n_restarts, "n_rounds": n_rounds, "patience": patience}
+    random = _checked(seed, bound, limits)
     size = np.abs(weights.data).sum() + np.abs(signs) @ np.abs(nulls).sum(axis=1) ** 2
     scale = _power_of_four(float(size))
     graph = sparse(weights.indptr, weights.indices, weights.data / scale, nulls / scale**0.5, signs)
@@ -146,7 +152,15 @@ def best_modules_of_sparse(
         return float(total_of(graph, labels))
 
     search = _Search(graph, q, random, deadline, bound / scale, n_restarts)
-    return search.run(lambda _: iter(()))
+
+    def tabu(labels: np.ndarray) -> Iterator[np.ndarray]:
+        if len(labels) <= SMALL:
+            yield iterate_near(graph, labels, random, n_rounds, patience)
+        for _ in range(min(n_restarts, BEGUN) if len(labels) <= SCATTERED else 0):
+            start = _scattered(len(labels), random)
+            yield iterate_near(graph, start, random, n_rounds, patience)
+
+    return search.run(tabu)
 
 
 def _checked(seed: int, bound: float, limits: dict[str, int]) -> np.random.Generator:
@@ -237,7 +251,8 @@ class _Search:
             return FEWER
         if self.n <= SMALL:
             return self.n_restarts
-        return max(-(-self.n_restarts * FEWER * LARGE // (10 * max(self.n, LARGE))), 1)
+        large = LARGE if len(self.graph.starts) else max(self.n, LARGE)  # dense ones cost n**2
+        return max(-(-self.n_restarts * FEWER * LARGE // (10 * large)), 1)
 
     def _families(self, n_families: int) -> Iterator[np.ndarray]:
         """Family after family, and then a family of the best of each."""
@@ -251,14 +266,14 @@ class _Search:
             if self.bound == inf and sum(q > max(ends) - ROUNDING for q in ends) >= AGREE:
                 break
         if len(champions) > 1:
-            yield from _Family(self, list(champions.values())).found()
+            yield from _Family(self, list(champions.values()), MORE).found()
 
 
 class _Family:
     """Assignments that are crossed with one another, until nothing better comes."""
 
-    def __init__(self, search: _Search, members: list[np.ndarray]) -> None:
-        self.search, self.members = search, members
+    def __init__(self, search: _Search, members: list[np.ndarray], more: int = 1) -> None:
+        self.search, self.members, self.more = search, members, more
         self.qs = [search.q(member) for member in members]
 
     @property
@@ -296,7 +311,8 @@ class _Family:
         if self.qs[better] < self.qs[worse]:
             better, worse = worse, better
         one, other = self.members[better], self.members[worse]
-        child = cross(self.search.graph, one, other, self.search.random, self.search.n_rounds)
+        n_rounds = self.more * self.search.n_rounds
+        child = cross(self.search.graph, one, other, self.search.random, n_rounds)
         q = self.search.q(child)
         if abs(q - self.qs[better]) < ROUNDING:
             del self.members[worse], self.qs[worse]
@@ -317,7 +333,7 @@ def _rounds(one: np.ndarray, other: np.ndarray) -> int:
     Where they agree on most it is little, and quickly searched. Where they agree on little, such a
     search would lead the whole family into the same valley.
     """
-    return ROUNDS if len(one) >= CLEAR * overlap(one, other)[1] else 0
+    return ROUNDS if CLEAR * overlap(one, other)[1] <= len(one) <= WIDE else 0
 
 
 def _rounded(q: float) -> float:
