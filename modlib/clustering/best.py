@@ -14,14 +14,16 @@ from modlib.clustering.neighbours import Graph, dense, sparse, total_of
 from modlib.clustering.tabu import iterate, iterate_near
 from modlib.validation import check_seed, check_symmetric, is_number, is_whole
 
-PARENTS = 8  # of a family, each found by many levels
-IDLE = 15  # children in a row without a new best, after which a family ends
+FAMILIES = {False: (8, 15), True: (16, 25)}
+"""Small and large ones: parents, each found by many levels, and children in a row without a new
+best after which the family ends."""
 AGREE = 3  # families that end at the same best, after which there are no more
 SMALL = 255  # units up to which there are as many families as asked for
 FEWER = 4  # families beyond
 LARGE = 512  # units beyond which families, and rounds of tabu search, grow fewer still
 CLEAR = 9  # units in the mean that two parents put together, which is much agreement
 WIDE = 1024  # units beyond which it is not, however much they agree on
+HUGE = 2048  # units beyond which two times do not suffice for a parent
 ROUNDS = 20  # of iterated search among what they put together, then
 MORE = 10  # times as many for the best of all families, where these differ
 SCATTERED = 128  # units of a dense matrix up to which tabu search begins anywhere, too
@@ -251,8 +253,16 @@ class _Search:
             return FEWER
         if self.n <= SMALL:
             return self.n_restarts
-        large = LARGE if len(self.graph.starts) else max(self.n, LARGE)  # dense ones cost n**2
-        return max(-(-self.n_restarts * FEWER * LARGE // (10 * large)), 1)
+        if self.has_large_families():
+            return -(-self.n_restarts // 5)
+        return max(-(-self.n_restarts * FEWER * LARGE // (10 * max(self.n, LARGE))), 1)
+
+    def has_large_families(self) -> bool:
+        """Whether few large families are better than some small ones: of large sparse matrices.
+
+        Large dense ones have few small families, since each search costs the square of the units.
+        """
+        return self.n > LARGE and len(self.graph.starts) > 0
 
     def _families(self, n_families: int) -> Iterator[np.ndarray]:
         """Family after family, and then a family of the best of each."""
@@ -289,15 +299,17 @@ class _Family:
     def found(self) -> Iterator[np.ndarray]:
         """Parents, unless the members are there, and children one after the other."""
         search = self.search
-        for _ in range(0 if self.members else PARENTS):
-            parent = multilevel(search.graph, np.arange(search.n), search.random, LEVELS)
+        n_parents, n_idle = FAMILIES[search.has_large_families()]
+        for _ in range(0 if self.members else n_parents):
+            n_times = LEVELS if search.n <= HUGE else TO_THE_END
+            parent = multilevel(search.graph, np.arange(search.n), search.random, n_times)
             self.members.append(parent)
             self.qs.append(search.q(parent))
             yield parent
         if search.n_rounds < 0:
             search.n_rounds = _rounds(*self.members[:2])
         idle = 0
-        while idle < IDLE and len(self.members) > 1:
+        while idle < n_idle and len(self.members) > 1:
             before = self.best_q
             yield self._child()
             idle = 0 if self.best_q > before + ROUNDING else idle + 1
