@@ -14,12 +14,13 @@ from modlib.clustering.neighbours import Graph, dense, sparse, total_of
 from modlib.clustering.tabu import iterate, iterate_near
 from modlib.validation import check_seed, check_symmetric, is_number, is_whole
 
-FAMILIES = {False: (8, 15), True: (16, 25)}
+FAMILIES = {False: (8, 15), True: (12, 20)}
 """Small and large ones: parents, each found by many levels, and children in a row without a new
 best after which the family ends."""
 AGREE = 3  # families that end at the same best, after which there are no more
 SMALL = 255  # units up to which there are as many families as asked for
-FEWER = 4  # families beyond
+MANY = 7  # of ten families that are asked for, beyond, if sparse
+FEWER = 4  # of ten, if dense
 LARGE = 512  # units beyond which families, and rounds of tabu search, grow fewer still
 CLEAR = 9  # units in the mean that two parents put together, which is much agreement
 WIDE = 1024  # units beyond which it is not, however much they agree on
@@ -253,8 +254,10 @@ class _Search:
             return FEWER
         if self.n <= SMALL:
             return self.n_restarts
+        if self.n <= LARGE and len(self.graph.starts):
+            return -(-self.n_restarts * MANY // 10)
         if self.has_large_families():
-            return -(-self.n_restarts // 5)
+            return -(-self.n_restarts * 3 // 10)
         return max(-(-self.n_restarts * FEWER * LARGE // (10 * max(self.n, LARGE))), 1)
 
     def has_large_families(self) -> bool:
