@@ -1,15 +1,21 @@
-"""Clustering: the compiled search against the literal algorithm, and against leidenalg."""
+"""Clustering: the compiled search against the literal algorithm, and against other libraries."""
 
+import random
+from collections.abc import Callable, Iterator
 from functools import partial
-from time import perf_counter
+from pathlib import Path
+from time import perf_counter, process_time
 
 import igraph
 import leidenalg
+import networkx as nx
 import numpy as np
 from oracles import literal_monte_carlo
+from scipy import sparse
 
 from benchmarks.networks import matrices, untrained_matrix
 from benchmarks.stopwatch import seconds, seconds_once
+from experiments.data import data_root
 from modlib.clustering.find import find_modules
 from modlib.clustering.modules import Modules
 from modlib.clustering.monte_carlo import monte_carlo_modules
@@ -20,6 +26,9 @@ N_STEPS = 5000
 N_LITERAL = 200  # steps of the literal algorithm: its cost is the same for every step
 N_LEIDEN = 30
 N_MATRICES = 40
+MANY_LINKS = 20_000  # beyond which leidenalg takes minutes
+WIDTHS = (256, 512, 1024)  # of layers
+UNITS = (16, 64, 256, 512, 1024, 2048, 4096)
 
 
 def against_the_literal_algorithm() -> list[dict[str, object]]:
@@ -80,6 +89,110 @@ def best_of_leiden(similarity: np.ndarray) -> Modules:
     return max((Modules(labels, modularity(adjacency, labels)) for labels in found), key=_q)
 
 
+def against_peers() -> list[dict[str, object]]:
+    """Q and processor time on graphs and layers: our best search, and 30 runs of each other."""
+    rows = []
+    find_modules(nx.to_scipy_sparse_array(nx.path_graph(100)), search="best")  # compiled
+    for name, similarity in instances():
+        adjacency, graph = to_adjacency(similarity), as_igraph(similarity)
+        for way, search in _ways(graph).items():
+            start = process_time()
+            found = search(similarity, graph)
+            spent = process_time() - start
+            q = max(modularity(adjacency, labels) for labels in found)
+            rows.append(
+                {
+                    "instance": name,
+                    "units": graph.vcount(),
+                    "links": graph.ecount(),
+                    "way": way,
+                    "q": q,
+                    "seconds": spent,
+                }
+            )
+    return rows
+
+
+Way = Callable[[object, igraph.Graph], list[np.ndarray]]
+
+
+def _ways(graph: igraph.Graph) -> dict[str, Way]:
+    """Ways to search a graph in reasonable time."""
+    ways = {"best": _ours, "igraph Leiden": _leiden, "igraph multilevel": _multilevel}
+    return ways if graph.ecount() > MANY_LINKS else ways | {"leidenalg": _leidenalg}
+
+
+def _ours(similarity: object, _: igraph.Graph) -> list[np.ndarray]:
+    return [find_modules(similarity, search="best").labels]
+
+
+def _leiden(_: object, graph: igraph.Graph) -> list[np.ndarray]:
+    random.seed(0)  # igraph draws from Python's own numbers
+    runs = (
+        graph.community_leiden("modularity", weights="weight", n_iterations=-1)
+        for _ in range(N_LEIDEN)
+    )
+    return [np.array(run.membership) for run in runs]
+
+
+def _multilevel(_: object, graph: igraph.Graph) -> list[np.ndarray]:
+    random.seed(0)
+    runs = (graph.community_multilevel(weights="weight") for _ in range(N_LEIDEN))
+    return [np.array(run.membership) for run in runs]
+
+
+def _leidenalg(_: object, graph: igraph.Graph) -> list[np.ndarray]:
+    kind, options = leidenalg.ModularityVertexPartition, {"weights": "weight", "n_iterations": -1}
+    runs = (leidenalg.find_partition(graph, kind, seed=run, **options) for run in range(N_LEIDEN))
+    return [np.array(run.membership) for run in runs]
+
+
+def instances() -> Iterator[tuple[str, object]]:
+    """Similarities by name: graphs as sparse arrays, layers as dense ones.
+
+    With those of the folder ``graphs`` of the data, if there are any, one file of edges each.
+    """
+    graphs = {
+        "karate club": nx.Graph(nx.karate_club_graph().edges),
+        "caveman": nx.connected_caveman_graph(20, 6),
+        "lattice": nx.grid_2d_graph(20, 20),
+        "hubs": nx.powerlaw_cluster_graph(500, 3, 0.4, seed=1),
+        "tree": nx.random_labeled_tree(500, seed=1),
+    }
+    for n_units, mixing in ((300, 0.4), (1000, 0.3), (1000, 0.5)):
+        graphs[f"LFR {n_units}, mixing {mixing}"] = _planted(n_units, mixing)
+    for path in sorted((data_root() / "graphs").glob("*.edges")):
+        graphs[path.stem] = from_edges(path)
+    for name, graph in graphs.items():
+        yield name, nx.to_scipy_sparse_array(graph, dtype=np.float64, format="csr")
+    for width in WIDTHS:
+        yield f"layer of {width} units", untrained_matrix(width)
+
+
+def _planted(n_units: int, mixing: float) -> nx.Graph:
+    """Return a graph of Lancichinetti, Fortunato and Radicchi (2008), without loops."""
+    graph = nx.LFR_benchmark_graph(
+        n_units, 3, 1.5, mixing, average_degree=12, max_degree=30, min_community=20,
+        max_community=50, max_iters=500, seed=0,
+    )  # fmt: skip
+    graph.remove_edges_from(list(nx.selfloop_edges(graph)))
+    return nx.Graph(graph.edges)
+
+
+def from_edges(path: Path) -> nx.Graph:
+    """Read a graph from a file of two nodes a line; lines that begin with # are comments."""
+    return nx.Graph(np.loadtxt(path, dtype=np.int64, comments="#", ndmin=2).tolist())
+
+
+def as_igraph(similarity: object) -> igraph.Graph:
+    """Return the weighted graph of a symmetric matrix, dense or sparse, without its diagonal."""
+    upper = sparse.coo_array(sparse.triu(sparse.csr_array(similarity), 1))
+    edges = list(zip(upper.row.tolist(), upper.col.tolist(), strict=True))
+    graph = igraph.Graph(upper.shape[0], edges)
+    graph.es["weight"] = upper.data.tolist()
+    return graph
+
+
 def _q(modules: Modules) -> float:
     return modules.q
 
@@ -96,12 +209,24 @@ def growth_with_steps() -> list[dict[str, object]]:
 
 
 def growth_with_units() -> list[dict[str, object]]:
-    """Time of both searches for more and more units."""
+    """Processor time of both searches for more and more units: layers, and graphs of few links."""
     rows = []
-    for n_units in (16, 64, 256, 1024):
-        matrix = untrained_matrix(n_units)
-        rows.append({"units": n_units, "paper": seconds(partial(find_modules, matrix), repeats=1)})
-        if n_units <= 256:
-            best = partial(find_modules, matrix, search="best")
-            rows[-1]["best"] = seconds(best, repeats=1)
+    for n_units in UNITS:
+        layer = untrained_matrix(n_units)
+        hubs = nx.powerlaw_cluster_graph(n_units, 3, 0.4, seed=1)
+        graph = nx.to_scipy_sparse_array(hubs, dtype=np.float64, format="csr")
+        rows.append(
+            {
+                "units": n_units,
+                "paper": _cpu_seconds(partial(find_modules, layer)),
+                "best": _cpu_seconds(partial(find_modules, layer, search="best")),
+                "best_of_graph": _cpu_seconds(partial(find_modules, graph, search="best")),
+            }
+        )
     return rows
+
+
+def _cpu_seconds(call: Callable[[], object]) -> float:
+    start = process_time()
+    call()
+    return process_time() - start
