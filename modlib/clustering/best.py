@@ -24,7 +24,7 @@ FEWER = 4  # of ten, if dense
 LARGE = 512  # units beyond which families, and rounds of tabu search, grow fewer still
 CLEAR = 9  # units in the mean that two parents put together, which is much agreement
 WIDE = 1024  # units beyond which it is not, however much they agree on
-HUGE = 2048  # units beyond which two times do not suffice for a parent
+HUGE = 2048  # units of a sparse matrix beyond which two times do not suffice for a parent
 ROUNDS = 20  # of iterated search among what they put together, then
 MORE = 10  # times as many for the best of all families, where these differ
 SCATTERED = 128  # units of a dense matrix up to which tabu search begins anywhere, too
@@ -304,7 +304,8 @@ class _Family:
         search = self.search
         n_parents, n_idle = FAMILIES[search.has_large_families()]
         for _ in range(0 if self.members else n_parents):
-            n_times = LEVELS if search.n <= HUGE else TO_THE_END
+            is_huge = search.n > HUGE and search.has_large_families()
+            n_times = TO_THE_END if is_huge else LEVELS
             parent = multilevel(search.graph, np.arange(search.n), search.random, n_times)
             self.members.append(parent)
             self.qs.append(search.q(parent))
