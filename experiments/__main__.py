@@ -118,16 +118,14 @@ def _grid(options: Any) -> "tuple[Experiment, list[Run], Path]":
 
 
 def _run(options: Any) -> int:
-    from tqdm import tqdm
-
     from experiments.engine.sweep import sweep
+    from experiments.progress import progress
 
     experiment, runs, folder = _grid(options)
-    # Quiet where nobody looks; the bar then is disabled by tqdm itself.
-    with tqdm(total=sum(run.n_parts for run in runs), disable=None) as bar:
+    with progress(sum(run.n_parts for run in runs)) as report:
         failures = sweep(
             experiment, runs, folder, n_workers=options.workers, scheduler=options.scheduler,
-            report=lambda done, _: bar.update(done - bar.n),
+            report=report,
         )  # fmt: skip
     if not failures:
         print(f"All {len(runs)} runs are done: the tables are in {folder / experiment.name}")
@@ -135,16 +133,14 @@ def _run(options: Any) -> int:
 
 
 def _certify(options: Any) -> int:
-    from tqdm import tqdm
-
     from experiments.engine.certificates import TIME_LIMIT, certify_runs, places
+    from experiments.progress import progress
 
     experiment, runs, folder = _grid(options)
-    with tqdm(total=len(places(experiment, runs)), disable=None) as bar:
+    with progress(len(places(experiment, runs))) as report:
         failures = certify_runs(
             experiment, runs, folder, time_limit=options.time_limit or TIME_LIMIT,
-            n_workers=options.workers, scheduler=options.scheduler,
-            report=lambda done, _: bar.update(done - bar.n),
+            n_workers=options.workers, scheduler=options.scheduler, report=report,
         )  # fmt: skip
     return _exit_code(failures)
 

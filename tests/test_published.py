@@ -183,7 +183,7 @@ def test_if_the_new_folder_cannot_be_moved_the_old_one_stays(tmp_path, monkeypat
     rename = type(final).replace
 
     def fail(self, target):
-        if self.name.endswith("-ready"):
+        if self.name == "content":
             raise OSError(28, "No space left on device")
         return rename(self, target)
 

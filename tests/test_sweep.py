@@ -5,6 +5,7 @@ Every test that lets a sweep finish holds its tables against those of one undist
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -29,7 +30,7 @@ from experiments.engine import provenance, tables
 from experiments.engine.experiment import Experiment, Run
 from experiments.engine.files import file_hash
 from experiments.engine.run import execute
-from experiments.engine.store import STALE_SECONDS, Store
+from experiments.engine.store import Store
 from experiments.engine.sweep import open_store
 from experiments.paper import EXPERIMENT, MODULES, NETWORKS, full_grid, smoke_grid, table_1
 from experiments.weights import load_weights
@@ -48,8 +49,9 @@ def start(folder: Path, *options: str, command: str = "run", preset: str = "tiny
 
 
 def finish(process) -> tuple[int, str]:
+    """How a command ends, and what it says beside how far it is."""
     out, err = process.communicate(timeout=200)
-    return process.returncode, out + err
+    return process.returncode, out + re.sub(r"^\d.* parts .*done\n", "", err, flags=re.MULTILINE)
 
 
 def run(folder: Path, *options: str, **kwargs) -> tuple[int, str]:
@@ -57,7 +59,7 @@ def run(folder: Path, *options: str, **kwargs) -> tuple[int, str]:
 
 
 def done(folder: Path) -> tuple[int, str]:
-    """What a run that finishes says, and it says no more where nobody looks."""
+    """What a run that finishes says."""
     return 0, f"All 2 runs are done: the tables are in {folder / 'paper'}\n"
 
 
@@ -225,18 +227,18 @@ def test_after_the_driver_is_killed_or_interrupted_the_tables_are_the_same(undis
         assert finish(driver)[0] == code
         wait_for(lambda: are_gone(below), 30)  # noqa: B023
         assert not (tmp_path / "paper" / "manifest.json").exists()
-    for left in (tmp_path / "raw").glob(".working/*"):
-        old = time.time() - 2 * STALE_SECONDS
-        for path in (left, *left.glob("pulse")):
-            os.utime(path, (old, old))
+        assert " 0 running, " in run(tmp_path, command="status")[1]
     assert run(tmp_path, "--workers", "2") == done(tmp_path)
     assert contents(tmp_path) == contents(undisturbed)
     assert not list((tmp_path / "raw").glob(".*"))
 
 
 @contextmanager
-def cluster(folder: Path):
-    """A scheduler of Dask and two workers, as one would start them by hand; and its address."""
+def cluster(folder: Path, *paths: str):
+    """A scheduler of Dask and a worker for each PYTHONPATH, two with ours unless given.
+
+    As one would start them by hand. Gives the address, the workers and the scheduler.
+    """
     place = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     dask = [sys.executable, "-m", "dask"]
     file = folder / "scheduler.json"
@@ -245,9 +247,14 @@ def cluster(folder: Path):
     try:
         wait_for(file.exists)
         options = ["--nthreads", "1", "--no-dashboard", "--scheduler-file", file]
-        processes += [subprocess.Popen([*dask, "worker", *options], **place) for _ in range(2)]
+        processes += [
+            subprocess.Popen(
+                [*dask, "worker", *options], env=os.environ | {"PYTHONPATH": path}, **place
+            )
+            for path in paths or (str(ROOT),) * 2
+        ]
         address = wait_for(lambda: json.loads(file.read_text())["address"])
-        yield address, processes[1:]
+        yield address, processes[1:], processes[0]
     finally:
         for process in reversed(processes):
             process.terminate()
@@ -260,7 +267,7 @@ def test_a_remote_scheduler_gives_the_same_tables_also_if_a_worker_and_a_kernel_
     undisturbed, tmp_path
 ):
     folder = tmp_path / "results"
-    with cluster(tmp_path) as (address, workers):
+    with cluster(tmp_path) as (address, workers, _):
         driver = start(folder, "--scheduler", address)
         both = wait_for(lambda: len(found := kernels(*workers)) == 2 and found)
         kernel, orphan = both
@@ -268,6 +275,84 @@ def test_a_remote_scheduler_gives_the_same_tables_also_if_a_worker_and_a_kernel_
         orphan.parent().kill()  # its worker; the nanny starts another
         assert finish(driver) == done(folder)
         wait_for(lambda: are_gone([orphan]), 30)
+    assert contents(folder) == contents(undisturbed)
+
+
+@pytest.fixture
+def no_package(tmp_path) -> str:
+    """A PYTHONPATH on which the package cannot be imported."""
+    folder = tmp_path / "without"
+    (folder / "experiments").mkdir(parents=True)
+    (folder / "experiments" / "__init__.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'experiments'\")"
+    )
+    return str(folder)
+
+
+@pytest.fixture
+def other_code(tmp_path) -> str:
+    """A PYTHONPATH on which a constant of the package is another one."""
+    folder = tmp_path / "other"
+    for package in ("experiments", "modlib", "notebooks"):
+        shutil.copytree(ROOT / package, folder / package)
+    path = folder / "experiments" / "training" / "stack.py"
+    text = path.read_text()
+    assert "ALIGNMENT = 16" in text
+    path.write_text(text.replace("ALIGNMENT = 16", "ALIGNMENT = 32"))
+    return str(folder)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("wrong", "cause"),
+    [
+        ("no_package", "No module named 'experiments'"),
+        ("other_code", "this worker has other code ("),
+    ],
+)
+def test_a_worker_that_does_not_fit_is_named_and_does_nothing(
+    undisturbed, tmp_path, request, wrong, cause
+):
+    path, folder = request.getfixturevalue(wrong), tmp_path / "results"
+    with cluster(tmp_path, path) as (address, _, _):
+        code, said = run(folder, "--scheduler", address)
+    assert code == 1
+    assert cause in said
+    assert f"ConnectionError: the scheduler {address} must have a worker that fits" in said
+    assert not list(folder.glob("raw/*.failed"))
+    (tmp_path / "scheduler.json").unlink()
+    with cluster(tmp_path, path, str(ROOT)) as (address, _, _):
+        code, said = run(folder, "--scheduler", address)
+    left_out, *rest = said.splitlines(keepends=True)[::-1]
+    assert (code, "".join(rest)) == done(folder)
+    assert left_out.startswith("The worker tcp://127.0.0.1:")
+    assert cause in left_out
+    assert contents(folder) == contents(undisturbed)
+
+
+@pytest.mark.faults
+def test_a_scheduler_that_is_lost_is_told_in_a_sentence(undisturbed, tmp_path):
+    folder = tmp_path / "results"
+    with cluster(tmp_path) as (address, _, scheduler):
+        driver = start(folder, "--scheduler", address)
+        wait_for(lambda: at_work(folder))
+        scheduler.kill()
+        assert finish(driver) == (
+            1,
+            f"ConnectionError: the scheduler {address} was lost. What is done is kept: start a "
+            "scheduler, and the command again to go on.\n",
+        )
+    assert run(folder, "--workers", "2") == done(folder)
+    assert contents(folder) == contents(undisturbed)
+
+
+@pytest.mark.faults
+def test_a_temporary_folder_with_a_long_name_is_no_matter(undisturbed, tmp_path):
+    long = tmp_path / ("x" * 110)
+    long.mkdir()
+    folder = tmp_path / "results"
+    env = os.environ | {"TMPDIR": str(long)}
+    assert run(folder, "--workers", "1", env=env) == done(folder)
     assert contents(folder) == contents(undisturbed)
 
 

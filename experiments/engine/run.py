@@ -8,9 +8,7 @@ nothing of their schemas.
 
 import json
 import os
-import shutil
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,10 @@ from papermill.exceptions import PapermillExecutionError
 
 import experiments
 from experiments.engine import provenance, tables
+from experiments.engine.cause import in_short
 from experiments.engine.experiment import ROOT, Experiment, Run
+from experiments.engine.limits import few_files
+from experiments.engine.sockets import SocketFolder
 from experiments.engine.store import Store
 from modlib import __version__
 
@@ -41,10 +42,8 @@ class LocalKernelManager(AsyncKernelManager):
     """
 
     def __init__(self, **options: Any) -> None:
-        self.sockets = Path(
-            tempfile.mkdtemp(prefix="modlib-kernel-")
-        )  # a short path, as it must be
-        super().__init__(transport="ipc", ip=str(self.sockets / "kernel"), **options)
+        self.sockets = SocketFolder()
+        super().__init__(transport="ipc", ip=str(self.sockets.path / "kernel"), **options)
 
     # The manager above lets a start be a coroutine, which the checker does not see.
     async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
@@ -58,15 +57,28 @@ class LocalKernelManager(AsyncKernelManager):
 
     def cleanup_ipc_files(self) -> None:
         """Remove the sockets when the kernel has ended."""
-        shutil.rmtree(self.sockets, ignore_errors=True)
+        self.sockets.remove()
+
+
+def misfit(run: Run, store: Store) -> str | None:
+    """Say why this process cannot execute a run, if it cannot whatever the run is."""
+    if cause := few_files():
+        return cause
+    try:
+        code = provenance.code_hash(experiments.experiment(run.experiment))
+    except (OSError, ValueError) as error:
+        return in_short(error)
+    return None if code == store.code else (
+        f"this worker has other code ({code}) than the sweep ({store.code})"
+    )  # fmt: skip
 
 
 def execute(run: Run, store: Store) -> str | None:
     """Execute a run unless it is done, and return why it failed, or None if it did not."""
+    if cause := misfit(run, store):
+        return cause
     try:
         experiment = experiments.experiment(run.experiment)
-        if (code := provenance.code_hash(experiment)) != store.code:
-            return f"this worker has other code ({code}) than the sweep ({store.code})"
         if store.is_done(run):
             return None
         for _ in range(N_ATTEMPTS):
@@ -74,7 +86,7 @@ def execute(run: Run, store: Store) -> str | None:
             if not may_pass:
                 break
     except (OSError, ValueError) as error:
-        return _in_short(error)
+        return in_short(error)
     return cause
 
 
@@ -88,16 +100,20 @@ def _attempt(experiment: Experiment, run: Run, store: Store) -> tuple[str | None
             store.publish(run, folder, facts | {"wall": time.perf_counter() - start})
         # DeadKernelError is a RuntimeError, and a kernel that dies as it starts is just that.
         except (RuntimeError, PapermillExecutionError, OSError, ValueError) as error:
-            cause = _in_short(error)
+            cause = in_short(error, _executed(experiment, folder))
             store.tell_failure(run, folder, cause)
             return cause, isinstance(error, RuntimeError)
     return None, False
 
 
+def _executed(experiment: Experiment, folder: Path) -> Path:
+    return folder / f"{experiment.notebook}.ipynb"
+
+
 def _execute_notebook(experiment: Experiment, run: Run, folder: Path) -> None:
     papermill.execute_notebook(
         str(experiment.notebook_path),
-        str(folder / f"{experiment.notebook}.ipynb"),
+        str(_executed(experiment, folder)),
         dict(run.parameters) | {"folder": str(folder)},
         kernel_name="python3",
         kernel_manager_class=LocalKernelManager,
@@ -153,9 +169,3 @@ def stamp(run: Run, code: str) -> dict[str, str]:
         "code_hash": code,
         "version": __version__,
     }
-
-
-def _in_short(error: Exception) -> str:
-    if isinstance(error, PapermillExecutionError):
-        return f"{error.ename}: {error.evalue}"
-    return f"{type(error).__name__}: {error}".strip()

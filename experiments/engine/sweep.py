@@ -1,6 +1,7 @@
 """All runs of a grid, each by itself on a Dask cluster."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from dask.system import CPU_COUNT
@@ -8,11 +9,16 @@ from distributed import Client
 
 from experiments.engine import provenance
 from experiments.engine.consolidate import consolidate
+from experiments.engine.crew import SILENCE_SECONDS, Probe, fits
+from experiments.engine.dispatch import dispatch
 from experiments.engine.experiment import Experiment, Run
-from experiments.engine.run import execute
+from experiments.engine.limits import few_files
+from experiments.engine.run import execute, misfit
+from experiments.engine.sockets import remove_left_sockets
 from experiments.engine.store import Store
-from experiments.engine.workers import connect, wait
+from experiments.engine.workers import connect
 
+RESTART_SECONDS = 120.0  # workers of our own that are lost are started anew
 Report = Callable[[int, int], None]
 Task = Callable[[Run, Store], str | None]
 
@@ -56,22 +62,41 @@ def sweep(
     -------
     dict
         The cause of failure for each run that failed, by its name.
+
+    Raises
+    ------
+    OSError
+        If too few files may be open at once.
+    ConnectionError
+        If the scheduler does not answer or is lost, or for half a minute none of its workers can
+        import this code.
     """
     store = open_store(experiment, root)
-    store.clean()
+    _clean(store)
     failures: dict[str, str] = {}
     # Again, should a sweep beside this one have removed what both had begun.
     while not failures and (pending := [run for run in runs if not store.is_done(run)]):
         pending = sorted(pending, key=lambda run: run.length, reverse=True)
-        with connect(min(n_workers or CPU_COUNT, len(pending)), scheduler) as client:
+        n_processes = min(n_workers or CPU_COUNT, len(pending))
+        if cause := few_files(0 if scheduler else n_processes):
+            raise OSError(cause)
+        with connect(n_processes, scheduler) as client:
             failures = _execute_all(client, pending, runs, store, report, task)
-    store.clean()
     if not failures:
+        for run in runs:
+            store.forget_failure(run)
         if report:
             n_parts = sum(run.n_parts for run in runs)
             report(n_parts, n_parts)
         consolidate(experiment, runs, store)
+    _clean(store)
     return failures
+
+
+def _clean(store: Store) -> None:
+    """Remove what killed processes have left, here and in the temporary folder."""
+    store.clean()
+    remove_left_sockets()
 
 
 def _execute_all(
@@ -94,11 +119,12 @@ def _execute_all(
             report(n_done + sum(n for name, n in at_work.items() if name in waiting), n_all)
 
     names = {store.name(run): run.name for run in pending}
-    futures = {
-        store.name(run): client.submit(task, run, store, pure=False, priority=-place)
-        for place, run in enumerate(pending)
-    }
-    return {names[name]: cause for name, cause in wait(futures, poll).items()}
+    tasks = {store.name(run): partial(task, run, store) for run in pending}
+    probe: Probe = partial(misfit, pending[0], store) if task is execute else fits
+    # Workers of our own are started anew, if it takes a while.
+    patience = RESTART_SECONDS if client.cluster else SILENCE_SECONDS
+    causes = dispatch(client, tasks, poll, probe=probe, patience=patience)
+    return {names[name]: cause for name, cause in causes.items()}
 
 
 def status(experiment: Experiment, runs: Sequence[Run], root: Path) -> list[tuple[Run, str]]:

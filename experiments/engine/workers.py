@@ -8,8 +8,10 @@ from typing import Any
 
 import dask
 from distributed import Client, LocalCluster, as_completed
+from distributed.utils import silence_logging_cmgr
 
 POLL_SECONDS = 0.5
+CONNECT_SECONDS = 20  # a scheduler that is there answers at once
 
 
 @contextmanager
@@ -22,11 +24,19 @@ def connect(n_workers: int, scheduler: str | None = None) -> Iterator[Client]:
         Processes here, each computing on one thread; of no account with a scheduler.
     scheduler
         Its address.
+
+    Raises
+    ------
+    ConnectionError
+        If no scheduler answers there.
     """
-    # With no more than one task at each worker, the last tasks are spread over all.
-    with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}):
+    with (
+        # With no more than one task at each worker, the last tasks are spread over all.
+        dask.config.set({"distributed.scheduler.worker-saturation": 1.0}),
+        silence_logging_cmgr(logging.CRITICAL),  # what it would say, we say in a sentence
+    ):
         if scheduler:
-            with Client(scheduler) as client:
+            with _client_of(scheduler) as client:
                 yield client
             return
         with (
@@ -40,6 +50,16 @@ def connect(n_workers: int, scheduler: str | None = None) -> Iterator[Client]:
             Client(cluster) as client,
         ):
             yield client
+
+
+def _client_of(scheduler: str) -> Client:
+    try:
+        return Client(scheduler, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise ConnectionError(
+            f"scheduler must be the address of a running Dask scheduler. Got {scheduler}, where "
+            "none answers: start one, or mend the address."
+        ) from error
 
 
 def wait(futures: Mapping[str, Any], poll: Callable[[set[str]], None]) -> dict[str, str]:
