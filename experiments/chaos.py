@@ -114,7 +114,8 @@ class Scene:
         self.temporary.mkdir(parents=True, exist_ok=True)
         env = os.environ | {MARK: self.mark, "TMPDIR": str(self.temporary)}
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        with self.log.open("ab") as log:
+        log_of = self.log if "experiments" in arguments else self.log.with_name("cluster.log")
+        with log_of.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, *arguments], cwd=ROOT, stdout=log, stderr=log,
                 env=env | {"PYTHONPATH": os.pathsep.join(paths)},
@@ -284,6 +285,16 @@ def leftovers(scene: Scene) -> list[Path]:
     return left + list(scene.temporary.glob(f"{PREFIX}*"))
 
 
+def tracebacks(scene: Scene) -> int:
+    """Count those that drivers have shown, which is no fault, but no beauty either."""
+    text = scene.log.read_text(errors="replace")
+    found = text.split("Traceback (most recent call last):")[1:]
+    for each in found:
+        ends = [line for line in each.splitlines() if line and not line.startswith((" ", "\t"))]
+        say(f"    traceback: {ends[0] if ends else 'cut short'}")
+    return len(found)
+
+
 @contextmanager
 def stage(scene: Scene) -> Iterator[Scene]:
     """Let no process outlive a round, and show what drivers said if it brought a fault."""
@@ -320,6 +331,7 @@ def chaos(rounds: int, seed: int) -> Counter[str]:
                         say(f"{name}, round {number} with {where}: {hit}")
                     finish(scene)
                     judge(scene, twin)
+                    hits["tracebacks of drivers"] += tracebacks(scene)
                 say(f"{name}, round {number}: all done, every byte as in peace, nothing left")
     return hits
 
@@ -337,7 +349,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Fault as fault:
         say(f"FAULT: {fault}")
         return 1
-    for hit, count in sorted(hits.items()):
+    for hit, count in sorted((+hits).items()):
         say(f"{count:4d}  {hit}")
     n_kills = sum(count for hit, count in hits.items() if hit.startswith("SIG"))
     n_rounds = options.rounds * len(EXPERIMENTS)

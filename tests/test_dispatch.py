@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from distributed import Client, LocalCluster, get_worker
 
-from experiments.engine import crew, dispatch
+from experiments.engine import crew, dispatch, workers
 from experiments.engine.crew import Crew
 from experiments.engine.workers import connect
 
@@ -36,7 +36,22 @@ def two():
         yield both[1]
 
 
+TOLD = threading.Event()
+TOLD.set()  # only where the fixture below is used does anyone wait for it
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What is said; tasks that note themselves wait for it, lest they be done before."""
+    said = []
+    monkeypatch.setattr(crew, "tell", lambda text: (said.append(text), TOLD.set()))
+    TOLD.clear()
+    yield said
+    TOLD.set()
+
+
 def note(name: str, cause: str | None = None) -> str | None:
+    TOLD.wait(60)
     CALLS.append((name, get_worker().address))
     return cause
 
@@ -73,22 +88,22 @@ def test_what_fails_is_named_with_its_cause_in_one_line(two):
     assert causes == {"says": "no data", "raises": "ValueError: two lines"}
 
 
-def test_a_worker_that_does_not_fit_is_left_out_and_named_once(two, capsys):
+def test_a_worker_that_does_not_fit_is_left_out_and_named_once(two, told):
     wrong, right = two.nthreads()
     assert spread(two, probe=partial(misfit, [wrong])) == {}
     assert {address for _, address in CALLS} == {right}
-    assert capsys.readouterr().err == f"The worker {wrong} is left out: other code\n"
+    assert told == [f"The worker {wrong} is left out: other code"]
 
 
-def test_a_worker_that_cannot_import_the_package_does_not_fit(two, capsys):
+def test_a_worker_that_cannot_import_the_package_does_not_fit(two, told):
     def probe(dask_worker):
         if dask_worker.address == wrong:
             raise ModuleNotFoundError("No module named 'experiments'")
 
     wrong, _ = two.nthreads()
     assert spread(two, probe=probe) == {}
-    said = f"{wrong} is left out: ModuleNotFoundError: No module named 'experiments'"
-    assert said in capsys.readouterr().err
+    said = f"The worker {wrong} is left out: ModuleNotFoundError: No module named 'experiments'"
+    assert told == [said]
 
 
 def test_where_nobody_fits_the_error_names_each_and_why(two):
@@ -182,3 +197,24 @@ def test_an_address_where_no_scheduler_is_is_named(monkeypatch):
         connect(1, "tcp://127.0.0.1:9"),
     ):
         pass
+
+
+def test_processes_of_our_own_are_started_again_if_one_is_killed_while_it_starts(monkeypatch):
+    def start(**options):
+        starts.append(options)
+        if len(starts) < fail:
+            raise RuntimeError("Cluster failed to start: Nanny failed to start.")
+        return LocalCluster(**options | {"processes": False})
+
+    monkeypatch.setattr(workers, "LocalCluster", start)
+    starts, fail = [], workers.N_STARTS
+    with connect(1) as client:
+        assert len(client.nthreads()) == 1
+    assert len(starts) == workers.N_STARTS
+    starts, fail = [], 1000
+    with (
+        pytest.raises(ConnectionError, match="1 processes could not be started here: Run"),
+        connect(1),
+    ):
+        pass
+    assert len(starts) == workers.N_STARTS

@@ -320,7 +320,6 @@ def test_a_worker_that_does_not_fit_is_named_and_does_nothing(
     assert cause in said
     assert f"ConnectionError: the scheduler {address} must have a worker that fits" in said
     assert not list(folder.glob("raw/*.failed"))
-    (tmp_path / "scheduler.json").unlink()
     with cluster(tmp_path, path, str(ROOT)) as (address, _, _):
         code, said = run(folder, "--scheduler", address)
     left_out, *rest = said.splitlines(keepends=True)[::-1]

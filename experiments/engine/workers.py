@@ -10,7 +10,10 @@ import dask
 from distributed import Client, LocalCluster, as_completed
 from distributed.utils import silence_logging_cmgr
 
+from experiments.engine.cause import in_short
+
 POLL_SECONDS = 0.5
+N_STARTS = 3
 CONNECT_SECONDS = 20  # a scheduler that is there answers at once
 
 
@@ -39,17 +42,27 @@ def connect(n_workers: int, scheduler: str | None = None) -> Iterator[Client]:
             with _client_of(scheduler) as client:
                 yield client
             return
-        with (
-            LocalCluster(
+        with _start_workers(n_workers) as cluster, Client(cluster) as client:
+            yield client
+
+
+def _start_workers(n_workers: int) -> LocalCluster:
+    """Start processes here, and again should one be killed while it starts."""
+    for left in reversed(range(N_STARTS)):
+        try:
+            return LocalCluster(
                 n_workers=n_workers,
                 threads_per_worker=1,
                 memory_limit=0,  # what uses the memory may be processes of their own: kernels
                 dashboard_address="127.0.0.1:0",  # any free port: two sweeps may run at once
                 silence_logs=logging.CRITICAL,
-            ) as cluster,
-            Client(cluster) as client,
-        ):
-            yield client
+            )
+        except RuntimeError as error:
+            if not left:
+                raise ConnectionError(
+                    f"{n_workers} processes could not be started here: {in_short(error)}"
+                ) from error
+    raise AssertionError
 
 
 def _client_of(scheduler: str) -> Client:
