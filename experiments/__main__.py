@@ -57,8 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     prove = commands.add_parser("certify", help="bound the optimum of matrices of finished runs")
     prove.set_defaults(command=_certify)
     prove.add_argument("--time-limit", type=_seconds, metavar="SECONDS", help=(
-        "for each matrix (default: 60)"
+        "of CPU time, for each matrix (default: 60)"
     ))  # fmt: skip
+    prove.add_argument(
+        "--check", action="store_true", help="check the proofs that lie beside the tables instead"
+    )
     for command in (run, prove):
         command.add_argument(
             "--workers", type=_positive, help="processes here (default: one per core)"
@@ -143,6 +146,24 @@ def _certify(options: Any) -> int:
             n_workers=options.workers, scheduler=options.scheduler, report=report,
         )  # fmt: skip
     return _exit_code(failures)
+
+
+def _check(options: Any) -> int:
+    """Say of each proof beside the tables whether it holds."""
+    from experiments.engine.proofs import check_archive
+
+    experiment, _, folder = _grid(options)
+    archive = folder / experiment.name / "certificates.zip"
+    verdicts = Counter[bool]()
+
+    def report(name: str, reason: str) -> None:
+        verdicts[not reason] += 1
+        if reason:
+            print(f"{name} is refused: {reason}", file=sys.stderr)
+
+    n_refused = check_archive(archive, report)
+    print(f"{verdicts[True]} of {verdicts.total()} proofs in {archive} hold")
+    return 1 if n_refused else 0
 
 
 def _exit_code(failures: dict[str, str]) -> int:

@@ -52,7 +52,8 @@ class Objective:
         if isinstance(null, str):
             expected = _dealt_out(*NULLS[null](weights))
         else:
-            expected = scaled(_dense(null))
+            in_use = adjacency.any(axis=1)  # what chance gives to the others is of no account
+            expected = scaled(_dense(null)) * np.outer(in_use, in_use)
         return cls(weights - resolution * expected, used)
 
     @property
@@ -111,7 +112,8 @@ class SparseObjective:
         weights = scaled(adjacency)
         used = np.flatnonzero(np.diff(adjacency.indptr))
         if not isinstance(null, str):
-            weights = csr_array(weights - resolution * scaled(null))
+            in_use = diags_array((np.diff(adjacency.indptr) > 0).astype(np.float64))
+            weights = csr_array(weights - resolution * (in_use @ scaled(null) @ in_use))
             return cls(_sorted(weights), np.zeros((0, weights.shape[0])), np.zeros(0), used)
         vectors, factors, hollow = NULLS[null](weights)
         if hollow:

@@ -42,9 +42,8 @@ def seal(folder: Path, **changes) -> Path:
     """
     manifest = json.loads((folder / MANIFEST).read_text()) | changes
     manifest.pop(SEAL, None)
-    own = f"{CERTIFICATES}.parquet"
     hashes = {path.name: file_hash(path) for path in sorted(folder.glob("*.[ps]*t*"))}
-    proven = {own: hashes.pop(own)} if own in hashes else None
+    proven = {name: hashes.pop(name) for name in list(hashes) if name.startswith(CERTIFICATES)}
     write_sealed(folder / MANIFEST, manifest | {"files": hashes})
     if proven:
         write_sealed(folder / f"{CERTIFICATES}.json", {"files": proven, "of": hashes})

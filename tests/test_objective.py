@@ -113,6 +113,25 @@ def test_a_null_of_one_s_own_that_is_uniform_is_the_uniform_one():
     )
 
 
+def test_a_null_of_one_s_own_says_nothing_of_units_that_are_not_in_use():
+    lonely = np.zeros((8, 8))
+    lonely[:6, :6] = SMALL  # units 5, 6 and 7 are similar to none
+    labels = [*APART, -1, -1]
+    null = np.ones((8, 8))
+    # Of the weight, 16 of 18 lies within, and 8 of the 56 ordered pairs of the null.
+    expected = 16 / 18 - 8 / 56
+    assert modularity(lonely, labels, null=null) == pytest.approx(expected, abs=1e-15)
+    assert find_modules(lonely, search="best", null=null).q == pytest.approx(expected, abs=1e-15)
+    certificate = certify(lonely, null=null)
+    assert certificate.optimal
+    assert certificate.lower == pytest.approx(expected, abs=1e-15)
+    many = np.zeros((200, 200))
+    many[:8, :8] = lonely
+    rest = np.pad(labels, (0, 192), constant_values=-1)
+    q = modularity(csr_array(many), rest, null=csr_array(np.pad(null, (0, 192))))
+    assert q == pytest.approx(expected, abs=1e-15)
+
+
 SEARCHES = {
     "paper": find_modules,
     "best": lambda s, **options: find_modules(s, search="best", **options),

@@ -15,10 +15,13 @@ from modlib.optimality.relaxation import WIDTH, Relaxation
 TOLERANCE = 1e-9  # of Q: optimal up to this; what gains no more than half of it is not sought
 NEGATIVE = 2  # of these with a minus sign, at most, where a cut is grown
 SHARE = 50  # new cuts that contain the same pair, at most
-LIMIT = 8000  # new cuts in a round, at most
+LIMIT = 8000  # new cuts in a round, at most; or as many as there are pairs
 SLOW = 0.2  # a round that closes less of the gap calls for larger cuts
-STALLED = 0.03  # one that closes less still
-PATIENCE = 3  # such rounds, after which to branch
+MANY = 128  # units beyond which those are dear, and called for by
+SLOWER = 0.03  # a round that closes less than this
+STALLED, PATIENCE = 0.1, 1  # less still, and in how many rounds, after which to branch
+WIDE = 0.005  # of Q: a gap that is wider calls for more patience, since branches do little to it
+STALLED_WIDE, PATIENCE_WIDE = 0.03, 3
 N_VARIED = 30  # steps of tabu search for a deeper cut
 SHORT = 1000  # such searches, after which to look at the clock
 MIN_DEPTH = 1e-2  # violation that such a search, or growing, must reach
@@ -50,6 +53,10 @@ class Proof:
     def claim(self) -> float:
         """What the record is to prove: a little more than the goal, so that rounding has room."""
         return self.lower + 0.75 * TOLERANCE
+
+    @property
+    def _limit(self) -> int:
+        return max(LIMIT, len(self.relaxation.costs))
 
     def seconds_left(self) -> float:
         """By the clock, until the proof must end."""
@@ -88,9 +95,9 @@ class Proof:
         self._steps = []
         if not relaxation.restrict(start.low[relaxation.pairs], start.high[relaxation.pairs]):
             return -np.inf
-        n_stalled = 0
-        while n_stalled < PATIENCE:
-            new = relaxation.solve(self.deadline)
+        n_stalled, patience = 0, 1
+        while n_stalled < patience:
+            new = relaxation.solve(self.deadline, self.goal)
             self._steps.append(relaxation.proven())
             gain = (bound - new) / (bound - self.lower)
             bound = min(bound, new)
@@ -100,7 +107,10 @@ class Proof:
             if (relaxation.low == relaxation.high).all():  # a single assignment is left
                 self._round(relaxation.low)
                 return -np.inf
-            n_stalled = n_stalled + 1 if gain < STALLED else 0
+            is_wide = bound - self.lower > WIDE * self.lower
+            stalled, patience = (STALLED_WIDE, PATIENCE_WIDE) if is_wide else (STALLED, PATIENCE)
+            has_cuts = len(relaxation.cuts) > 0  # without, there is nothing to gain yet
+            n_stalled = n_stalled + 1 if gain < stalled and has_cuts else 0
             if not self._cut(gain):
                 break
         return bound
@@ -117,11 +127,10 @@ class Proof:
         """Replace slack cuts by violated ones; False if there are none, or no time for them."""
         relaxation = self.relaxation
         x = relaxation.square(relaxation.x, diagonal=1.0)
-        cuts = self._violated(x, larger=gain < SLOW)
+        cuts = self._violated(x, larger=gain < (SLOW if len(x) <= MANY else SLOWER))
         if self.seconds_left() <= 0 or not len(cuts):
             return False
-        if gain > 0:
-            relaxation.drop_slack()
+        relaxation.drop_slack()
         relaxation.add(cuts)
         return True
 
@@ -142,12 +151,12 @@ class Proof:
             varied, varied_depths = self._varied(x, cuts)
             cuts = np.concatenate([cuts, varied])
             cuts, _ = _by_depth(cuts, np.concatenate([depths, varied_depths]))
-        return cuts[spread(cuts, n, SHARE, LIMIT)]
+        return cuts[spread(cuts, n, SHARE, self._limit)]
 
     def _varied(self, x: np.ndarray, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Look for deeper cuts near the deepest ones and those that hold x; and their depths."""
         holding = self.relaxation.cuts[self.relaxation.y > 0]
-        starts = np.concatenate([cuts[:LIMIT], holding])
+        starts = np.concatenate([cuts[: self._limit], holding])
         found, depths = np.zeros_like(starts), np.zeros(len(starts))
         for i in range(0, len(starts), SHORT):
             if i and self.seconds_left() <= 0:

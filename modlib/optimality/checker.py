@@ -236,7 +236,7 @@ class Tree:
             if bound > least:
                 for part in self.parts_of[case]:
                     known = together.copy(), apart.copy()
-                    i, j = self.units(self.contents["case_pair"][part] + 1)
+                    i, j = self.units(self.contents["case_pair"][part].astype(np.int64) + 1)
                     refuse_if(i == j, "a case is about a pair of one unit")
                     ranges = known[0 if self.contents["case_together"][part] else 1]
                     ranges[i, j] = ranges[j, i] = True

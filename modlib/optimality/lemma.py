@@ -8,7 +8,7 @@ import numpy as np
 from modlib.optimality.cuts import close_transitively
 from modlib.optimality.relaxation import WIDTH
 
-BITS = 56  # costs are multiples of 2**-56 where their sizes sum to no more than two
+BITS = 52  # costs are multiples of 2**-52 where their sizes sum to no more than two
 ROOM = 2**61  # sums of whole numbers stay below it, and so within 64 bits
 P, Q = np.triu_indices(WIDTH, 1)
 

@@ -45,9 +45,12 @@ def saddle(columns, values, sides, costs, low, high, x, y, weight, n_steps):
 
 @kernel
 def pack(columns, values):
-    """The entries of all rows, one row after the other, without zeros."""
-    starts = np.zeros(len(columns) + 1, np.int32)
-    where = np.zeros(columns.size, np.int32)
+    """The entries of all rows, one row after the other, without zeros.
+
+    Places are unsigned, so that no index is checked for being counted from the end.
+    """
+    starts = np.zeros(len(columns) + 1, np.uint32)
+    where = np.zeros(columns.size, np.uint32)
     factors = np.zeros(columns.size, np.float32)
     m = 0
     for r in range(len(columns)):
