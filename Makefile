@@ -77,6 +77,12 @@ test: venv ## run the tests
 test-faults: venv ## kill and starve the processes of small sweeps; takes many minutes
 	$(BIN)/python -m pytest -m faults
 
+.PHONY: chaos
+chaos: N := 20
+chaos: SEED := 0
+chaos: venv ## kill processes of N small sweeps at random: every byte must stay the same
+	$(BIN)/python -m experiments.chaos --rounds $(N) --seed $(SEED)
+
 .PHONY: test-site
 test-site: venv ## read the built book in a real browser, Debian's chromium; after make book
 	$(BIN)/python -m pytest tests/site

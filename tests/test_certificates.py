@@ -89,7 +89,8 @@ def test_the_best_search_reaches_the_proven_optimum_of_every_small_matrix(certif
 def test_finished_layers_are_not_done_again_and_the_table_is_the_same(certified, monkeypatch):
     before = (certified / "paper" / "certificates.parquet").read_bytes()
     parts = [path.suffix for path in (certified / "raw" / "certificates").iterdir()]
-    assert sorted(parts) == [".checked"] * 18 + [".parquet"] * 18 + [".zip"] * 18
+    kinds = (".checked", ".json", ".parquet", ".zip")
+    assert sorted(parts) == [kind for kind in kinds for _ in range(18)]
     monkeypatch.setattr(certificates, "connect", None)  # no worker is needed
     counts = []
     report = lambda *numbers: counts.append(numbers)  # noqa: E731
@@ -100,6 +101,28 @@ def test_finished_layers_are_not_done_again_and_the_table_is_the_same(certified,
     assert origin["time_limit"] == 20
     names = ["certificates.parquet", "certificates.zip", "certificates_checked.parquet"]
     assert origin["files"] == {name: file_hash(certified / "paper" / name) for name in names}
+
+
+@pytest.mark.parametrize("kind", [".checked", ".json", ".parquet", ".zip"])
+def test_a_place_is_not_done_if_any_byte_of_its_files_has_changed(certified, kind):
+    random = np.random.default_rng(0)
+    part = min((certified / "raw" / "certificates").glob("*.parquet"))
+    path = part.with_suffix(kind)
+    whole = path.read_bytes()
+    assert certificates._is_done(part)
+    try:
+        for _ in range(30):
+            data = bytearray(whole)
+            data[random.integers(len(data))] ^= 1 << int(random.integers(8))
+            path.write_bytes(data)
+            assert not certificates._is_done(part)
+            path.write_bytes(whole[: random.integers(len(whole))])
+            assert not certificates._is_done(part)
+        path.unlink()
+        assert not certificates._is_done(part)
+    finally:
+        path.write_bytes(whole)
+    assert certificates._is_done(part)
 
 
 def test_the_checker_verifies_every_proof_of_its_own_matrix(certified):

@@ -7,6 +7,7 @@ step can be interrupted: what is proven, the proofs, and what the checker finds 
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,19 +19,23 @@ from dask.system import CPU_COUNT
 
 import experiments
 from experiments.engine import provenance, tables
+from experiments.engine.cause import in_short
+from experiments.engine.crew import SILENCE_SECONDS
+from experiments.engine.dispatch import dispatch
 from experiments.engine.experiment import ROOT, Experiment, Proofs, Run
 from experiments.engine.files import file_hash
 from experiments.engine.proofs import pack, pack_sample
-from experiments.engine.published import MANIFEST
-from experiments.engine.run import stamp
+from experiments.engine.published import MANIFEST, check_files
+from experiments.engine.run import misfit, stamp
 from experiments.engine.seal import read_sealed, write_sealed
 from experiments.engine.source import code_digest
 from experiments.engine.store import Store
-from experiments.engine.sweep import open_store
-from experiments.engine.workers import connect, wait
+from experiments.engine.sweep import RESTART_SECONDS, open_store
+from experiments.engine.workers import connect
 from modlib.optimality.certificate import Certificate, certify, check
 
 TIME_LIMIT = 60.0  # seconds of CPU time for each matrix
+SEALED = ".json"  # tells the checksums of the files of a place, and that they are all there
 Report = Callable[[int, int], None]
 
 
@@ -97,7 +102,7 @@ def certify_runs(
     parts = {
         place: folder / f"{run.id}-{place}-{code}-{time_limit:g}s.parquet" for run, place in wanted
     }
-    pending = [(run, place) for run, place in wanted if not parts[place].is_file()]
+    pending = [(run, place) for run, place in wanted if not _is_done(parts[place])]
     n_done = len(wanted) - len(pending)
 
     def poll(ended: set[str]) -> None:
@@ -108,17 +113,27 @@ def certify_runs(
 
     causes: dict[str, str] = {}
     if pending:
+        tasks = {
+            place: partial(certify_place, run, place, store, parts[place], time_limit)
+            for run, place in pending
+        }
+        probe = partial(misfit, pending[0][0], store)
         with connect(min(n_workers or CPU_COUNT, len(pending)), scheduler) as client:
-            futures = {
-                place: client.submit(certify_place, run, place, store, parts[place], time_limit,
-                                     pure=False, priority=-index)
-                for index, (run, place) in enumerate(pending)
-            }  # fmt: skip
-            causes = wait(futures, poll)
+            patience = RESTART_SECONDS if client.cluster else SILENCE_SECONDS
+            causes = dispatch(client, tasks, poll, probe=probe, patience=patience)
     poll(set())  # also where nothing was left to do
     if not causes:
         _join(experiment, list(parts.values()), Path(root) / experiment.name, time_limit)
     return causes
+
+
+def _is_done(part: Path) -> bool:
+    """Whether the files of a place are there, and are what they were when they were written."""
+    try:
+        check_files(part.parent, read_sealed(part.with_suffix(SEALED))["files"], part.stem)
+    except (OSError, ValueError, KeyError):
+        return False
+    return True
 
 
 def code_hash(experiment: Experiment, code: str) -> str:
@@ -133,8 +148,6 @@ def certify_place(run: Run, place: str, store: Store, path: Path, time_limit: fl
     torch.set_num_threads(1)
     try:
         experiment = experiments.experiment(run.experiment)
-        if (code := provenance.code_hash(experiment)) != store.code:
-            return f"this worker has other code ({code}) than the sweep ({store.code})"
         rows, checked = [], []
         with TemporaryDirectory() as folder:
             for own, found in _certificates(experiment, run, place, store, time_limit, folder):
@@ -143,9 +156,12 @@ def certify_place(run: Run, place: str, store: Store, path: Path, time_limit: fl
             pack(Path(folder), path.with_suffix(".zip"))
         proofs = _proofs(experiment)
         _write(proofs.checked, checked, path.with_suffix(".checked"))
-        _write(proofs.table, rows, path)  # the last: where it is, the others are
+        _write(proofs.table, rows, path)
+        files = [path.with_suffix(suffix) for suffix in (".zip", ".checked", ".parquet")]
+        hashes = {file.name: file_hash(file) for file in files}
+        write_sealed(path.with_suffix(SEALED), {"files": hashes})  # last
     except (OSError, ValueError) as error:
-        return f"{type(error).__name__}: {error}"
+        return in_short(error)
     return None
 
 

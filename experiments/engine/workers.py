@@ -1,18 +1,15 @@
-"""Dask, as far as this project needs it: workers, and waiting for what they do."""
+"""Workers: those of a running Dask scheduler, or processes here."""
 
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import dask
-from distributed import Client, LocalCluster, as_completed
+from distributed import Client, LocalCluster
 from distributed.utils import silence_logging_cmgr
 
 from experiments.engine.cause import in_short
 
-POLL_SECONDS = 0.5
 N_STARTS = 3
 CONNECT_SECONDS = 20  # a scheduler that is there answers at once
 
@@ -73,30 +70,3 @@ def _client_of(scheduler: str) -> Client:
             f"scheduler must be the address of a running Dask scheduler. Got {scheduler}, where "
             "none answers: start one, or mend the address."
         ) from error
-
-
-def wait(futures: Mapping[str, Any], poll: Callable[[set[str]], None]) -> dict[str, str]:
-    """Wait for tasks that return None or why they failed; the cause for each that failed.
-
-    ``poll`` is called all the while with the names of the tasks that have ended since it was last
-    called. Each task is looked at once, when it ends, so that waiting for many costs no more for
-    each.
-    """
-    names = {future: name for name, future in futures.items()}
-    endings, n_waiting = as_completed(list(names)), len(names)
-    while n_waiting:
-        ended = {names[future] for future in endings.next_batch(block=False)}
-        n_waiting -= len(ended)
-        poll(ended)
-        if n_waiting:
-            time.sleep(POLL_SECONDS)
-    causes = {name: _cause(future) for name, future in futures.items()}
-    return {name: cause for name, cause in causes.items() if cause}
-
-
-def _cause(future: Any) -> str | None:
-    if future.status == "finished":
-        return future.result()
-    if future.status == "error":
-        return repr(future.exception())
-    return "its worker, or the scheduler, was lost"
