@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from benchmarks.clustering import instances
 from benchmarks.networks import matrices, untrained_matrix
 from modlib.optimality.certificate import certify
 
-TIME_LIMIT = 60.0  # seconds for each matrix
+TIME_LIMIT = 60.0  # seconds of CPU time for each matrix
+LARGEST = 400  # units of a graph that is tried
 N_MATRICES = 10
 
 
@@ -17,10 +19,20 @@ def of_trained_layers(n_matrices: int = N_MATRICES) -> list[dict[str, object]]:
 
 def growth_with_units() -> list[dict[str, object]]:
     """Bounds for layers of untrained networks, wider and wider."""
-    return [{"units": n} | _certificate(untrained_matrix(n)) for n in (16, 32, 48, 64, 80)]
+    return [{"units": n} | _certificate(untrained_matrix(n)) for n in (16, 32, 48, 64, 80, 96, 128)]
 
 
-def _certificate(matrix: np.ndarray) -> dict[str, object]:
+def of_graphs() -> list[dict[str, object]]:
+    """Bounds for sparse graphs: those that are made, and those that lie beside the data."""
+    small = ((name, each) for name, each in instances() if each.shape[0] <= LARGEST)
+    return [
+        {"graph": name, "units": each.shape[0], "links": each.nnz // 2} | _certificate(each)
+        for name, each in small
+        if not isinstance(each, np.ndarray)
+    ]
+
+
+def _certificate(matrix: object) -> dict[str, object]:
     found = certify(matrix, time_limit=TIME_LIMIT)
     return {
         "lower": found.lower,

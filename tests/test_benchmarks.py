@@ -444,6 +444,26 @@ def test_report_is_written_whole_and_names_its_machine(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["b.json"]
 
 
+@pytest.mark.parametrize("same_machine", [True, False])
+def test_tables_that_are_not_measured_anew_stay_if_the_machine_is_the_same(
+    tmp_path, monkeypatch, same_machine
+):
+    one, other = {"one": lambda: [1]}, {"one": lambda: [2], "two": lambda: [3]}
+    path = tmp_path / "b.json"
+    for tables, names in ((other, []), (one, ["one"])):
+        monkeypatch.setattr(program, "TABLES", tables)
+        monkeypatch.setattr(sys, "argv", ["benchmarks", *names, "--output", str(path)])
+        program.main()
+        if not same_machine:
+            report = json.loads(path.read_text())
+            report["machine"]["processor"] = "An abacus"
+            path.write_text(json.dumps(report))
+    kept = {"two": [3]} if same_machine else {}
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "one", "--output", str(path)])
+    program.main()
+    assert json.loads(path.read_text())["tables"] == {"one": [1], **kept}
+
+
 def test_unknown_tables_are_refused(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["benchmarks", "nonsense"])
     with pytest.raises(SystemExit):

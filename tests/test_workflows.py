@@ -270,6 +270,7 @@ def test_the_week_resolves_anew_in_an_empty_environment_before_it_tests_and_buil
         "test-faults",
         "book",
         "test-site",
+        "chaos",
     ]
     (resolve,) = [step["run"] for step in week["steps"] if "make lock" in step.get("run", "")]
     assert resolve.endswith("&& rm -rf .venv")

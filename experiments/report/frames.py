@@ -12,12 +12,13 @@ import pandas as pd
 
 from experiments.engine import tables
 from experiments.engine.published import open_manifest
-from experiments.paper import CERTIFICATES, TABLES
+from experiments.paper import CERTIFICATES, EXPERIMENT, TABLES
 from modlib.similarity.measures import METHODS, Method
 
 NETWORK = ["dataset", "architecture", "network"]
 NETWORK_COLUMNS = [*NETWORK, "regularizer", "strength", "seed", "kept"]
-SPECS = {**TABLES, CERTIFICATES.name: CERTIFICATES}
+CHECKED = EXPERIMENT.proofs.checked
+SPECS = {**TABLES, CERTIFICATES.name: CERTIFICATES, CHECKED.name: CHECKED}
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,21 @@ class Results:
     @cached_property
     def certificates(self) -> pd.DataFrame | None:
         """One row for each matrix whose optimum was bounded, or None if none was."""
-        if not (self.folder / "certificates.parquet").is_file():
-            return None
-        return self._of_networks("certificates")
+        return self._if_there(CERTIFICATES.name)
+
+    @cached_property
+    def checked(self) -> pd.DataFrame | None:
+        """One row for each of these, on what the checker finds of its proof, or None."""
+        return self._if_there(CHECKED.name)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Where the results come from, with code, libraries, data, machine and times."""
         return open_manifest(self.folder)
+
+    def _if_there(self, name: str) -> pd.DataFrame | None:
+        is_there = (self.folder / f"{name}.parquet").is_file()
+        return self._of_networks(name) if is_there else None
 
     def _of_networks(self, name: str) -> pd.DataFrame:
         return _frame(name, self.folder).merge(
