@@ -136,6 +136,8 @@ def _run(options: Any) -> int:
 
 
 def _certify(options: Any) -> int:
+    if options.check:
+        return _check(options)
     from experiments.engine.certificates import TIME_LIMIT, certify_runs, places
     from experiments.progress import progress
 

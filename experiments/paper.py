@@ -230,6 +230,7 @@ def _data(name: str) -> Dataset:
     return load(name)
 
 
+PROOFS = Proofs(CERTIFICATES, certified_layers, certified_matrices)
 EXPERIMENT = Experiment(
     name="paper",
     notebook="90-setting",
@@ -237,5 +238,5 @@ EXPERIMENT = Experiment(
     presets={"full": full_grid, "smoke": smoke_grid},
     n_rows=n_rows,
     tensors=("examples",),
-    proofs=Proofs(CERTIFICATES, certified_layers, certified_matrices),
+    proofs=PROOFS,
 )

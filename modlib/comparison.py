@@ -205,12 +205,17 @@ def agreement_matrix(assignments: Iterable[Any], measure: str = "element") -> np
     return np.array([[agreement(one, other, measure) for other in listed] for one in listed])
 
 
-def _listed(assignments: Any) -> list[Any]:
-    """The assignments, which may come one by one: each is looked at more than once."""
-    listed = list(assignments) if isinstance(assignments, Iterable) else []
+def _listed(assignments: Any) -> list[np.ndarray]:
+    """The assignments, checked; they may come one by one, and each is looked at more than once."""
+    is_iterable = isinstance(assignments, Iterable) and getattr(assignments, "ndim", 1) != 0
+    listed = list(assignments) if is_iterable else []
     if not listed:
         raise ValueError(f"assignments must be labels, one set or more. Got {assignments!r}.")
-    return listed
+    n_units = len(check_labels(listed[0], name="assignments[0]"))
+    return [
+        check_labels(labels, n_units, f"assignments[{place}]")
+        for place, labels in enumerate(listed)
+    ]
 
 
 def pairwise_agreement(
@@ -239,9 +244,7 @@ def pairwise_agreement(
     measures = tuple(measures)
     for measure in measures:
         check_choice("measure", measure, AGREEMENT_MEASURES)
-    listed = _listed(assignments)
-    n_units = len(check_labels(listed[0]))
-    partitions = [_Partition(check_labels(labels, n_units)) for labels in listed]
+    partitions = [_Partition(labels) for labels in _listed(assignments)]
     return {
         measure: np.array(
             [

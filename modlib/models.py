@@ -98,7 +98,8 @@ class MLP(nn.Module):
 
 def check_widths(widths: Sequence[int]) -> tuple[int, ...]:
     """Return ``widths`` as a tuple, or raise a ``ValueError`` that says what is wrong."""
-    numbers = tuple(widths) if isinstance(widths, Iterable) else ()
+    is_iterable = isinstance(widths, Iterable) and getattr(widths, "ndim", 1) != 0
+    numbers = tuple(widths) if is_iterable else ()
     if len(numbers) < 3 or not all(is_whole(width) and width >= 1 for width in numbers):
         raise ValueError(
             "widths must be at least three whole numbers of at least 1, from the input to the "

@@ -18,6 +18,7 @@ from modlib.validation import (
 Adjacency: TypeAlias = np.ndarray | csr_array
 """Of shape ``[units, units]``, symmetric, with a zero diagonal."""
 
+LARGEST_RESOLUTION = 1e6
 MANY = 128  # units from which zeros may be left out
 MOSTLY_ZERO = 0.1  # share of the pairs that are linked, at most, where they are
 
@@ -251,6 +252,11 @@ def _first_difference(units: tuple[Hashable, ...], others: tuple[Hashable, ...])
 def _check_resolution(resolution: Any) -> float:
     if not is_number(resolution) or resolution < 0:
         raise ValueError(f"resolution must be a number of at least 0. Got {resolution!r}.")
+    if resolution > LARGEST_RESOLUTION:
+        raise ValueError(
+            f"resolution must be at most {LARGEST_RESOLUTION:,.0f}, where every unit is a module "
+            f"long since. Got {resolution!r}."
+        )
     return float(resolution)
 
 

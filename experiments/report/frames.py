@@ -12,12 +12,12 @@ import pandas as pd
 
 from experiments.engine import tables
 from experiments.engine.published import open_manifest
-from experiments.paper import CERTIFICATES, EXPERIMENT, TABLES
+from experiments.paper import CERTIFICATES, PROOFS, TABLES
 from modlib.similarity.measures import METHODS, Method
 
 NETWORK = ["dataset", "architecture", "network"]
 NETWORK_COLUMNS = [*NETWORK, "regularizer", "strength", "seed", "kept"]
-CHECKED = EXPERIMENT.proofs.checked
+CHECKED = PROOFS.checked
 SPECS = {**TABLES, CERTIFICATES.name: CERTIFICATES, CHECKED.name: CHECKED}
 
 

@@ -10,8 +10,8 @@ from modlib.clustering.moves import ROUNDING
 from modlib.modularity import read_objective
 from modlib.objective import AnyObjective
 
-MANY = 512  # units from which only the leading eigenvector is sought, and that by iteration
-ACCURACY = 1e-6  # of its eigenvalue, relatively; only its signs count
+MANY = 128  # units from which only the leading eigenvector is sought, and that by iteration
+ACCURACY = 1e-9  # of its eigenvalue, relatively; only its signs count
 
 
 def spectral_modules(

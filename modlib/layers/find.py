@@ -119,6 +119,7 @@ def _find(model: nn.Module, layer: Any) -> Layer:
         return Layer(names[unwrapped(layer)], unwrapped(layer))
     if isinstance(layer, str):
         by_name = dict(model.named_modules(remove_duplicate=False))
+        del by_name[""]  # the model itself, whose units are its outputs
         if layer not in by_name:
             near = get_close_matches(layer, list(by_name), n=3, cutoff=0.4)
             hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""

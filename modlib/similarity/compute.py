@@ -27,7 +27,7 @@ from modlib.similarity.closed_form import CLOSED, ClosedForm, closed_layers, rel
 from modlib.similarity.conventions import CONVENTIONS
 from modlib.similarity.matrix import Similarity
 from modlib.similarity.measures import MEASURES, Measure
-from modlib.validation import check_choice, check_seed, is_whole
+from modlib.validation import check_choice, check_flag, check_seed, is_whole
 
 DERIVATIVES = ("auto", "closed_form", "autograd")
 POOLS = ("mean",)
@@ -200,6 +200,8 @@ def similarity_matrices(
     measure by their names; a list of layers is named by a tuple. Memory does not grow with the
     number of samples.
     """
+    if progress is not None:
+        progress = check_flag("progress", progress)
     question = Question(units, pool, outputs, loss, probes, seed, derivatives, progress)
     records = _records(_distinct("measures", measures))
     conventions = _distinct("conventions", conventions)
