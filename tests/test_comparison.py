@@ -248,7 +248,7 @@ def test_errors_name_the_argument():
         agreement([0, 0], [0, 0, 1])
     with pytest.raises(ValueError, match=r"measure must be one of 'element', .* Got 'random'"):
         agreement([0, 0], [0, 0], measure="random")
-    with pytest.raises(ValueError, match="labels_b must have one label per unit"):
+    with pytest.raises(ValueError, match=r"assignments\[1\] must have one label per unit"):
         agreement_matrix([[0, 1], [0, 1, 2]])
     with pytest.raises(ValueError, match=r"n_permutations must be .* at least 1. Got 0"):
         chance_level([0, 1], [0, 1], n_permutations=0)

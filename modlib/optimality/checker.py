@@ -153,10 +153,11 @@ def whole(matrix: np.ndarray) -> np.ndarray:
 def modularity_matrix(contents: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the units in use, B of them as whole numbers, and what these are to be divided by.
 
-    B = A / sum |A| - resolution * N. The null model N is ``"configuration"``: what a pair has by
-    its degrees, ``d d.T / sum(d)``, for positive weights, less the same for negative ones, over
-    sum |A|. ``"uniform"``: the same for every two different units in use, sum A / sum |A| in all.
-    ``"matrix"``: ``null_matrix``, divided by the sum of its magnitudes.
+    ``B = A / s - resolution * N``, with s the sum of the magnitudes of A. The null model N is
+    ``"configuration"``: what a pair has by its degrees, ``d d.T / sum(d)``, for positive weights,
+    less the same for negative ones, over s. ``"uniform"``: the same for every two different units
+    in use, ``sum(A) / s`` in all. ``"matrix"``: ``null_matrix``, divided by the sum of its
+    magnitudes.
     """
     weights = square(contents["similarity"], len(contents["labels"]))
     units = np.flatnonzero(weights.any(axis=1))
