@@ -182,7 +182,10 @@ BAD_LABELS = {
 @pytest.mark.parametrize("function", LABEL_FUNCTIONS.values(), ids=LABEL_FUNCTIONS)
 @pytest.mark.parametrize(("labels", "message"), BAD_LABELS.values(), ids=BAD_LABELS)
 def test_bad_labels_are_refused(function, labels, message):
-    with pytest.raises(ValueError, match=f"^labels(_a|_b)? must .*{message.removeprefix('must ')}"):
+    with pytest.raises(
+        ValueError,
+        match=rf"^(labels(_a|_b)?|assignments\[\d\]) must .*{message.removeprefix('must ')}",
+    ):
         function(labels)
 
 
@@ -190,7 +193,8 @@ def test_bad_labels_are_refused(function, labels, message):
 def test_labels_of_another_length_are_refused(name):
     for labels in ([0, 1], [0, 1, 1, 1]):
         with pytest.raises(
-            ValueError, match=r"^labels(_a|_b)? must have one label per unit, . in all"
+            ValueError,
+            match=r"^(labels(_a|_b)?|assignments\[\d\]) must have one label per unit, . in all",
         ):
             LABEL_FUNCTIONS[name](labels)
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
@@ -18,11 +19,12 @@ from experiments.engine.files import file_hash
 from experiments.engine.proofs import check_archive
 from experiments.engine.sweep import open_store
 from experiments.paper import CERTIFICATES, EXPERIMENT, full_grid
+from experiments.report.examples import read_examples
 from experiments.report.frames import read_results
 from experiments.weights import load_weights
 from modlib.comparison import agreement
 from modlib.modularity import modularity, to_adjacency
-from modlib.optimality.certificate import certify
+from modlib.optimality.certificate import certify, check
 from modlib.similarity.compute import similarity_matrices
 from modlib.similarity.measures import METHODS
 
@@ -193,3 +195,26 @@ def test_without_a_sweep_each_layer_fails_by_name(tmp_path):
     assert list(causes) == ["l2-1e-05-0-h1", "l2-1e-05-0-h2"]
     assert all(cause.startswith("FileNotFoundError") for cause in causes.values())
     assert not (tmp_path / "paper" / "certificates.parquet").exists()
+
+
+def test_the_proofs_beside_the_committed_tables_hold_and_are_of_their_matrices(tmp_path):
+    folder = Path(__file__).parents[1] / "results" / "paper"
+    table = read_results(folder).certificates.set_index(list(CERTIFICATES.key))
+    examples = read_examples(folder)
+    with ZipFile(folder / "certificates.zip") as packed:
+        packed.extractall(tmp_path)
+    paths = sorted(tmp_path.iterdir())
+    assert len(paths) == proofs.N_SAMPLE
+    names = {certificates._name(dict(zip(CERTIFICATES.key, key, strict=True)), CERTIFICATES.key):
+             key for key in table.index}  # fmt: skip
+    for path in paths:
+        _, _, network, layer, measure, normalized = key = names[path.stem]
+        verdict = check(path)
+        assert float(verdict.upper) <= table.loc[key, "upper"]
+        assert float(verdict.q) == pytest.approx(table.loc[key, "lower"], abs=1e-12)
+        if network in examples.networks and not normalized:
+            stored = examples.similarity(network, layer, measure)
+            with np.load(path) as contents:
+                above = contents["similarity"]
+            np.testing.assert_allclose(above, stored[np.triu_indices(len(stored), 1)], rtol=1e-4,
+                                       atol=1e-6 * above.max())  # fmt: skip
