@@ -252,7 +252,7 @@ def _first_difference(units: tuple[Hashable, ...], others: tuple[Hashable, ...])
 def _check_resolution(resolution: Any) -> float:
     if not is_number(resolution) or resolution < 0:
         raise ValueError(f"resolution must be a number of at least 0. Got {resolution!r}.")
-    if resolution > LARGEST_RESOLUTION:
+    if float(resolution) > LARGEST_RESOLUTION:
         raise ValueError(
             f"resolution must be at most {LARGEST_RESOLUTION:,.0f}, where every unit is a module "
             f"long since. Got {resolution!r}."

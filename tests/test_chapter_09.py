@@ -23,6 +23,7 @@ from modlib.similarity.measures import METHODS
 
 ROOT = Path(__file__).parents[1]
 CHAPTER = "09-optimality"
+BENCHMARKS = ROOT / "results" / "benchmarks.json"
 NETWORKS = ("dropout-0.1-0", "l2-0.001-0")
 MADE_BY = {
     "experiment": "paper", "config_hash": "none", "code_hash": "none", "version": "none"
@@ -65,7 +66,7 @@ def certified(small_results, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(certified):
-    return run(CHAPTER, certified.parent, results=str(certified))
+    return run(CHAPTER, certified.parent, results=str(certified), benchmarks=str(BENCHMARKS))
 
 
 def test_certificates_are_counted_and_compared(page, certified):
@@ -88,7 +89,7 @@ def test_certificates_are_counted_and_compared(page, certified):
 
 def test_searches_of_others_and_larger_proofs_come_from_the_benchmarks(page):
     numbers = glued(page)
-    measured = json.loads((ROOT / "results" / "benchmarks.json").read_text())["tables"]
+    measured = json.loads(BENCHMARKS.read_text())["tables"]
     best = {}
     for row in measured["peers"]:
         best.setdefault(row["instance"], {})[row["way"]] = row["q"]
@@ -153,7 +154,14 @@ def test_deficits_are_those_of_the_table(page, certified):
 
 @pytest.mark.parametrize("convention", ["printed", "released"])
 def test_page_without_certificates_says_so(small_results, tmp_path, convention):
-    notebook = run(CHAPTER, tmp_path, results=str(small_results), convention=convention, layer=1)
+    notebook = run(
+        CHAPTER,
+        tmp_path,
+        results=str(small_results),
+        benchmarks=str(BENCHMARKS),
+        convention=convention,
+        layer=1,
+    )
     numbers = glued(notebook)
     assert "Nothing is proven here" in texts(notebook)
     assert numbers["n-proven"] == 0
@@ -169,4 +177,4 @@ def test_results_without_best_assignments_are_refused(small_results, tmp_path):
     tables.write(MODULES, tables.from_rows(MODULES, rows), folder / "modules.parquet")
     seal(folder)
     with pytest.raises(papermill.PapermillExecutionError, match="must hold the best assignments"):
-        run(CHAPTER, tmp_path, results=str(folder))
+        run(CHAPTER, tmp_path, results=str(folder), benchmarks=str(BENCHMARKS))
