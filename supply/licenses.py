@@ -98,10 +98,13 @@ def _rank(parsed: LicenseExpression) -> int:
 def declared(distribution: Distribution) -> str:
     """Return what an installed package says of its licence itself, on one line."""
     metadata = distribution.metadata
-    if expression := metadata["License-Expression"]:
-        return expression
+    # All that there are: a twin of the standard library's reader, which other packages bring,
+    # raises where one is asked for that is not there.
+    if expressions := metadata.get_all("License-Expression"):
+        return expressions[0]
     kinds = [kind for kind in metadata.get_all("Classifier") or [] if kind.startswith("License ::")]
-    first = (metadata["License"] or "").strip().partition("\n")[0].strip()
+    (text, *_) = metadata.get_all("License") or [""]
+    first = text.strip().partition("\n")[0].strip()
     return "; ".join(filter(None, [*(kind.split(" :: ")[-1] for kind in kinds), first]))
 
 
