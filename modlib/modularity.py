@@ -8,7 +8,6 @@ from modlib.matrices import given
 from modlib.objective import (
     Adjacency,
     AnyObjective,
-    Objective,  # noqa: F401
     check_matrix,
     check_null,
     objective_of,

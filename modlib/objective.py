@@ -49,13 +49,12 @@ class Objective:
         resolution = _check_resolution(resolution)
         adjacency = _dense(adjacency)
         weights = scaled(adjacency)
-        used = np.flatnonzero(adjacency.any(axis=1))
+        in_use = adjacency.any(axis=1)
         if isinstance(null, str):
             expected = _dealt_out(*NULLS[null](weights))
-        else:
-            in_use = adjacency.any(axis=1)  # what chance gives to the others is of no account
+        else:  # what chance gives to units that are not in use is of no account
             expected = scaled(_dense(null)) * np.outer(in_use, in_use)
-        return cls(weights - resolution * expected, used)
+        return cls(weights - resolution * expected, np.flatnonzero(in_use))
 
     @property
     def n_units(self) -> int:
@@ -111,10 +110,11 @@ class SparseObjective:
         """As :meth:`Objective.of`."""
         resolution = _check_resolution(resolution)
         weights = scaled(adjacency)
-        used = np.flatnonzero(np.diff(adjacency.indptr))
+        in_use = np.diff(adjacency.indptr) > 0
+        used = np.flatnonzero(in_use)
         if not isinstance(null, str):
-            in_use = diags_array((np.diff(adjacency.indptr) > 0).astype(np.float64))
-            weights = csr_array(weights - resolution * (in_use @ scaled(null) @ in_use))
+            mask = diags_array(in_use.astype(np.float64))
+            weights = csr_array(weights - resolution * (mask @ scaled(null) @ mask))
             return cls(_sorted(weights), np.zeros((0, weights.shape[0])), np.zeros(0), used)
         vectors, factors, hollow = NULLS[null](weights)
         if hollow:

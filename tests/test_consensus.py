@@ -10,7 +10,8 @@ from scipy.sparse import csr_array
 import modlib as ml
 from modlib.clustering.consensus import certainty_of, median_of, shares_of
 from modlib.clustering.near import draw_near
-from modlib.modularity import Objective, modularity, to_adjacency
+from modlib.modularity import modularity, to_adjacency
+from modlib.objective import Objective
 from modlib.similarity.matrix import Similarity
 
 RING = nx.to_numpy_array(nx.cycle_graph(6))

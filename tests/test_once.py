@@ -10,7 +10,7 @@ import torch
 from modlib import validation
 from modlib.clustering.find import find_modules
 from modlib.models import MLP
-from modlib.modularity import Objective
+from modlib.objective import Objective
 from modlib.optimality.certificate import certify
 from modlib.similarity import closed_form, compute
 from modlib.similarity.autograd import Autograd

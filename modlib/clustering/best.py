@@ -94,8 +94,7 @@ def best_modules(
         rounds = n_rounds if len(labels) <= LARGE else -(-n_rounds * LARGE // len(labels))
         if rounds:
             yield iterate(graph.weights, labels, random, rounds, patience)
-            for _ in range(min(n_restarts, BEGUN) if len(labels) <= SCATTERED else 0):
-                start = _scattered(len(labels), random)
+            for start in _scattered(len(labels), n_restarts, random):
                 yield iterate(graph.weights, start, random, rounds, patience)
 
     def q(labels: np.ndarray) -> float:
@@ -159,8 +158,7 @@ def best_modules_of_sparse(
     def tabu(labels: np.ndarray) -> Iterator[np.ndarray]:
         if len(labels) <= SMALL:
             yield iterate_near(graph, labels, random, n_rounds, patience)
-        for _ in range(min(n_restarts, BEGUN) if len(labels) <= SCATTERED else 0):
-            start = _scattered(len(labels), random)
+        for start in _scattered(len(labels), n_restarts, random):
             yield iterate_near(graph, start, random, n_rounds, patience)
 
     return search.run(tabu)
@@ -338,9 +336,10 @@ class _Family:
         return child
 
 
-def _scattered(n: int, random: np.random.Generator) -> np.ndarray:
-    """Return random labels of up to a quarter as many modules as units."""
-    return random.integers(random.integers(1, max(n // 4, 1), endpoint=True), size=n)
+def _scattered(n: int, n_restarts: int, random: np.random.Generator) -> Iterator[np.ndarray]:
+    """Random labels of up to a quarter as many modules as units, where these are few."""
+    for _ in range(min(n_restarts, BEGUN) if n <= SCATTERED else 0):
+        yield random.integers(random.integers(1, max(n // 4, 1), endpoint=True), size=n)
 
 
 def _rounds(one: np.ndarray, other: np.ndarray) -> int:

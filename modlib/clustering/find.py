@@ -20,6 +20,7 @@ from modlib.validation import check_choice, is_number, is_whole
 
 N_RESTARTS = 10  # of the search for the best
 UNTIL = "until"
+MOST_RESTARTS = 10**9  # as good as no end: the time limit comes first
 
 
 def find_modules(
@@ -134,9 +135,6 @@ class Effort:
         deadline = inf if time_limit is None else perf_counter() + float(time_limit)
         most = int(restarts) if not is_until else MOST_RESTARTS
         return cls(most, inf if bound is None else float(bound), deadline, *others)
-
-
-MOST_RESTARTS = 10**9  # as good as no end: the time limit comes first
 
 
 def _as_in_paper(objective: AnyObjective, effort: Effort) -> np.ndarray:
