@@ -14,6 +14,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 HASHED := --require-hashes --no-deps --only-binary :all:
 BILL := _build/sbom.cdx.json
 HTML := _build/html
+# Where jupyter-book is told to build, where the book then is, and where the one before it goes.
+ASIDE := _build/new
+BUILT := $(ASIDE)/_build/html
+OLD := _build/old
 # An extra package index, for instance the one of PyTorch's CPU builds (see README.md).
 TORCH_INDEX :=
 # The releases of PyTorch to stay with; none, to resolve the newest.
@@ -62,11 +66,17 @@ venv: $(VENV)/installed ## set up the environment in .venv from the lock
 book test test-site: export OMP_NUM_THREADS := 1
 book test test-site: export OPENBLAS_NUM_THREADS := 1
 
+# Built aside and moved as a whole at the end: until then, the last good book stays where it is. What
+# a failed build leaves, reports of chapters among it, stays aside until the next.
 .PHONY: book
 book: venv ## build the book, all warnings errors, into _build/html
-	@rm -rf $(HTML) _build/.doctrees # a page that was removed must not live on
-	$(BIN)/jupyter-book build . --all -W -n --keep-going
-	@test -f $(HTML)/index.html
+	@test -e $(HTML) || test ! -e $(OLD) || mv $(OLD) $(HTML) # a build was killed between its moves
+	@rm -rf $(ASIDE) $(OLD) # a page that was removed must not live on
+	$(BIN)/jupyter-book build . --all -W -n --keep-going --path-output $(ASIDE)
+	@test -f $(BUILT)/index.html
+	@test ! -e $(HTML) || mv $(HTML) $(OLD)
+	@mv $(BUILT) $(HTML)
+	@rm -rf $(ASIDE) $(OLD)
 	@echo "The book is at $(CURDIR)/$(HTML)/index.html"
 
 .PHONY: test

@@ -163,6 +163,12 @@ def test_a_pull_request_keeps_the_html():
     assert keep["with"]["if-no-files-found"] == "error"
 
 
+def test_the_reports_of_a_build_that_failed_are_looked_for_where_it_was_built():
+    aside, built = re.findall(r"^(?:ASIDE|BUILT) := (.+)$", (ROOT / "Makefile").read_text(), re.M)
+    (keep,) = [step for step in steps() if step.get("with", {}).get("name") == "reports"]
+    assert keep["with"]["path"] == built.replace("$(ASIDE)", aside) + "/reports"
+
+
 # ------------------------------------------------------------------------------------------ safety
 
 

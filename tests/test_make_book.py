@@ -1,0 +1,133 @@
+"""`make book` puts the new book in the place of the last one as a whole, or leaves the last one."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# In place of jupyter-book: writes a part of a book, does what a test asks for, writes the rest.
+STAND_IN = """#!/bin/bash
+set -eu
+echo "$@" > arguments
+while [ $# -gt 0 ]; do
+  if [ "$1" = --path-output ]; then html=$2/_build/html; fi
+  shift
+done
+mkdir -p "$html"
+echo new > "$html/page.html"
+{meanwhile}
+echo new > "$html/index.html"
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A folder with the Makefile alone, and a book that was built before."""
+    root = tmp_path / "a checkout"
+    root.mkdir()
+    shutil.copy(ROOT / "Makefile", root)
+    for name in ("requirements.lock", "cuda.lock", "pyproject.toml"):
+        (root / name).touch()
+    write_book(root / "_build" / "html")
+    return root
+
+
+def write_book(html: Path) -> None:
+    html.mkdir(parents=True)
+    for name in ("index.html", "page.html", "removed.html"):
+        (html / name).write_text("last\n")
+
+
+def start(root: Path, meanwhile: str = "") -> subprocess.Popen:
+    """`make book`, with a stand-in for jupyter-book that runs a line of shell midway."""
+    program = root / "bin" / "jupyter-book"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(STAND_IN.format(meanwhile=meanwhile))
+    program.chmod(0o755)
+    (root / "venv").mkdir(exist_ok=True)
+    (root / "venv" / "installed").touch()
+    return subprocess.Popen(
+        ["make", "book", "VENV=venv", "BIN=bin"],
+        cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+
+
+def make(root: Path, meanwhile: str = "") -> int:
+    process = start(root, meanwhile)
+    process.communicate()
+    return process.returncode
+
+
+def book(root: Path) -> dict[str, str]:
+    html = root / "_build" / "html"
+    return {path.name: path.read_text().strip() for path in html.glob("*")}
+
+
+LAST = dict.fromkeys(("index.html", "page.html", "removed.html"), "last")
+NEW = dict.fromkeys(("index.html", "page.html"), "new")
+
+
+def left(root: Path) -> set[str]:
+    return {path.name for path in (root / "_build").iterdir()}
+
+
+def test_a_build_that_succeeds_replaces_the_book_and_leaves_nothing_else(root):
+    assert make(root) == 0
+    assert book(root) == NEW
+    assert left(root) == {"html"}
+
+
+def test_the_first_book_of_all_needs_none_before_it(root):
+    shutil.rmtree(root / "_build")
+    assert make(root) == 0
+    assert book(root) == NEW
+
+
+@pytest.mark.parametrize("fault", ["exit 1", "rm -r $html; exit 0", "exit 0"])
+def test_a_build_that_fails_leaves_the_last_book(root, fault):
+    """Also if it says that it succeeded, but there is no book or no first page."""
+    assert make(root, fault) != 0
+    assert book(root) == LAST
+
+
+def test_while_a_book_is_built_the_last_one_can_be_read(root):
+    assert make(root, "cp -r _build/html seen") == 0
+    assert {path.read_text() for path in (root / "seen").iterdir()} == {"last\n"}
+
+
+def test_what_a_failed_build_has_left_does_not_reach_the_next_book(root):
+    assert make(root, "touch $html/stale.html; exit 1") != 0
+    assert make(root) == 0
+    assert book(root) == NEW
+    assert left(root) == {"html"}
+
+
+def test_a_build_that_is_killed_leaves_the_last_book_and_the_next_cleans_up(root):
+    process = start(root, "touch midway; sleep 600")
+    while not (root / "midway").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert book(root) == LAST
+    assert make(root) == 0
+    assert book(root) == NEW
+    assert left(root) == {"html"}
+
+
+def test_a_build_that_was_killed_between_its_moves_has_not_lost_the_last_book(root):
+    (root / "_build" / "html").rename(root / "_build" / "old")
+    assert make(root, "exit 1") != 0
+    assert book(root) == LAST
+
+
+def test_the_build_is_strict_and_reads_every_page_anew(root):
+    assert make(root) == 0
+    arguments = (root / "arguments").read_text().split()
+    assert {"--all", "-W", "-n", "--keep-going"} <= set(arguments)
