@@ -48,6 +48,7 @@ MNIST_FILES: dict[str, FileRecord] = {
     ),
 }
 
+_GZIP = b"\x1f\x8b"  # how the archives begin that the files are published in
 _TIMEOUT_SECONDS = 30.0  # for each wait on a mirror, as torchvision sets no limit of its own
 
 
@@ -281,7 +282,8 @@ def _read_verified(path: Path) -> bytes:
     except OSError as error:
         raise DatasetCorrupt(f"{path} cannot be read ({error})", remedy) from error
     if mismatch := _mismatch(path.name, content):
-        raise DatasetCorrupt(f"{path} is truncated or altered: {mismatch}", remedy)
+        state = "still packed by gzip" if content.startswith(_GZIP) else "truncated or altered"
+        raise DatasetCorrupt(f"{path} is {state}: {mismatch}", remedy)
     return content
 
 

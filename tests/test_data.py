@@ -244,6 +244,33 @@ def test_a_dangling_link_is_unreadable_and_not_replaced(tmp_path):
     assert path.is_symlink()
 
 
+@pytest.mark.usefixtures("tiny_records")
+def test_a_file_that_is_still_packed_is_called_so(tmp_path):
+    path = write_tiny(tmp_path) / TRAIN_LABELS
+    path.write_bytes(ARCHIVES[f"{TRAIN_LABELS}.gz"])
+    with pytest.raises(data.DatasetCorrupt, match=f"{path} is still packed by gzip: expected 11"):
+        data.load("mnist", tmp_path)
+
+
+@pytest.mark.usefixtures("tiny_records")
+@pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html>", TINY[TEST_LABELS] * 2, None])
+def test_no_message_has_the_reader_delete_a_file_of_theirs(tmp_path, content):
+    """They may have no other copy: it says what is wrong, and what to put there or name instead."""
+    path = write_tiny(tmp_path) / TEST_LABELS
+    if content is None:
+        path.unlink()
+        path.symlink_to(tmp_path / "unmounted")
+    else:
+        path.write_bytes(content)
+    with pytest.raises(data.DatasetCorrupt) as caught:
+        data.load("mnist", tmp_path)
+    message = str(caught.value)
+    assert not re.search(r"\b(delet|remov|eras|rm\b|discard)", message, re.IGNORECASE)
+    assert "MODLIB_DATA" in message
+    assert "put the original in its place" in message
+    assert path.is_symlink() if content is None else path.read_bytes() == content
+
+
 # Files that are missing, and torchvision of no use
 
 
