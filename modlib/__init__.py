@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from modlib.clustering.modules import Modules
     from modlib.comparison import agreement, agreement_matrix, chance_level
     from modlib.layers.network import list_layers
+    from modlib.lesions import Lesion, Synergy, lesion, synergy
     from modlib.models import MLP
     from modlib.modularity import to_adjacency
     from modlib.optimality.certificate import Certificate, certify
@@ -46,6 +47,10 @@ HOMES = {
     "agreement": "modlib.comparison",
     "agreement_matrix": "modlib.comparison",
     "chance_level": "modlib.comparison",
+    "lesion": "modlib.lesions",
+    "Lesion": "modlib.lesions",
+    "synergy": "modlib.lesions",
+    "Synergy": "modlib.lesions",
     "MLP": "modlib.models",
 }
 """The module that each name is loaded from."""
@@ -57,19 +62,23 @@ __all__ = [
     "MLP",
     "Certificate",
     "Consensus",
+    "Lesion",
     "Measure",
     "Modules",
     "Similarity",
+    "Synergy",
     "agreement",
     "agreement_matrix",
     "certify",
     "chance_level",
     "consensus",
     "find_modules",
+    "lesion",
     "list_layers",
     "normalize",
     "pairwise_similarity",
     "similarity_matrices",
+    "synergy",
     "to_adjacency",
 ]
 
