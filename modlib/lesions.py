@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import combinations
 from math import inf, nan
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from modlib.layers.find import Layer, find_layers, hidden_layers, name_of
 from modlib.layers.network import Network, at_rest
 from modlib.layers.watch import Axes, Watch
 from modlib.losses import Loss, Outputs, check_logits, check_loss, losses
-from modlib.samples import Batch, Samples, each, n_samples_of
+from modlib.samples import Batch, Samples, arrays_of, each, n_samples_of
 from modlib.seeds import generator
 from modlib.similarity.closed_form import closed_layers, relu_layers
 from modlib.validation import as_array, check_choice, check_labels, check_seed, is_whole
@@ -66,8 +67,9 @@ def lesion(
     Parameters
     ----------
     model, inputs, targets, layer, units, outputs, loss
-        As for :func:`modlib.similarity.compute.pairwise_similarity`. A function as a loss may do
-        without targets.
+        As for :func:`modlib.similarity.compute.pairwise_similarity`; units of several layers are
+        in their order. Batches must come in the same order each time. A function as a loss may
+        do without targets.
     modules
         :class:`~modlib.clustering.modules.Modules`, or labels ``[units]``: -1 for units that are
         not in use, which are never silenced, else a module from 0 on. Unless given, each unit is
@@ -269,8 +271,6 @@ def _specificities(damages: np.ndarray) -> np.ndarray:
     if damages.shape[1] < 2 or damages.shape[2] < 2:
         return np.zeros(len(damages))
     joint = np.maximum(damages, 0.0)
-    largest = joint.max(axis=(1, 2), keepdims=True)
-    joint = np.divide(joint, largest, out=np.zeros_like(joint), where=largest > 0)
     total = joint.sum(axis=(1, 2), keepdims=True)
     joint = np.divide(joint, total, out=joint, where=total > 0)
     apart = joint.sum(axis=2, keepdims=True) * joint.sum(axis=1, keepdims=True)
@@ -353,7 +353,8 @@ class Lesions:
         -------
         numpy.ndarray
             Float64 of shape ``[sets, classes]``; ``damages(sets) @ shares`` is the mean over all
-            samples. Equal sets have equal damage, and sets that change nothing have none.
+            samples. Equal sets of
+            one call have equal damage, and sets that change nothing have none.
 
         Raises
         ------
@@ -543,6 +544,7 @@ class _Look:
         network.check_repeatable_outputs(batch)
         self.at_once = max(1, STACK // survey.n_numbers)  # samples, those of all sets counted
         self.n_samples = 0
+        self._marks: list[tuple[int, ...]] = []  # of the batches, in order
         self._sums: list[Tensor] = []
         self._ends: list[tuple[Tensor, Tensor]] = []
         targets = [self._see(part) for part in self.batches()]
@@ -551,8 +553,31 @@ class _Look:
         self.classes = torch.cat(targets).cpu().numpy() if is_classes else None
 
     def batches(self) -> Iterator[Batch]:
+        """All samples where the model is, in the same order each time.
+
+        Raises
+        ------
+        ValueError
+            If they come in another order than the first time.
+        """
+        samples = self.network.samples
         size = min(LARGEST_BATCH, self.at_once)
-        return map(self.network.placed, self.network.samples.batches(size))
+        for place, batch in enumerate(samples.batches(size)):
+            if samples.n_samples is None:  # a loader gives them out, and may shuffle them
+                self._check_order(place, batch)
+            yield self.network.placed(batch)
+
+    def _check_order(self, place: int, batch: Batch) -> None:
+        arrays = arrays_of(batch.inputs)
+        mark = tuple(crc32(part.cpu().contiguous().view(torch.uint8).numpy()) for part in arrays)
+        if place == len(self._marks):
+            self._marks.append(mark)
+        elif self._marks[place] != mark:
+            raise ValueError(
+                "inputs must come in the same order each time, since each sample's loss is "
+                f"compared with its own. Got another batch {place}: pass a loader that does not "
+                "shuffle."
+            )
 
     def _see(self, batch: Batch) -> Any:
         """Check a batch's losses, add up the layers' values, and return the targets."""

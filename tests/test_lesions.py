@@ -218,6 +218,17 @@ def test_batches_give_what_all_samples_at_once_give():
         np.testing.assert_allclose(one.values, two.values, atol=EXACT)
 
 
+@pytest.mark.parametrize("batch_size", [N, 5])
+@pytest.mark.parametrize("outputs", [None, lambda output: output])
+def test_a_loader_that_shuffles_is_refused(batch_size, outputs):
+    data = torch.utils.data.TensorDataset(numbers(N, 6), classes(N))
+    loader = torch.utils.data.DataLoader(
+        data, batch_size, shuffle=True, generator=torch.Generator().manual_seed(0)
+    )
+    with pytest.raises(ValueError, match="inputs must come in the same order each time"):
+        ml.synergy(mlp(), loader, outputs=outputs)
+
+
 def test_a_sequential_is_lesioned_where_its_relu_is():
     model, x, y = mlp(), numbers(N, 6), classes(N)
     first, second, third = model.linears
