@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modlib.lesions import Lesion, Synergy, lesion, synergy
     from modlib.models import MLP
     from modlib.modularity import to_adjacency
+    from modlib.nulls import Excess, excess
     from modlib.optimality.certificate import Certificate, certify
     from modlib.similarity.compute import pairwise_similarity, similarity_matrices
     from modlib.similarity.conventions import CONVENTIONS, normalize
@@ -44,6 +45,8 @@ HOMES = {
     "Consensus": "modlib.clustering.consensus",
     "certify": "modlib.optimality.certificate",
     "Certificate": "modlib.optimality.certificate",
+    "excess": "modlib.nulls",
+    "Excess": "modlib.nulls",
     "agreement": "modlib.comparison",
     "agreement_matrix": "modlib.comparison",
     "chance_level": "modlib.comparison",
@@ -62,6 +65,7 @@ __all__ = [
     "MLP",
     "Certificate",
     "Consensus",
+    "Excess",
     "Lesion",
     "Measure",
     "Modules",
@@ -72,6 +76,7 @@ __all__ = [
     "certify",
     "chance_level",
     "consensus",
+    "excess",
     "find_modules",
     "lesion",
     "list_layers",

@@ -16,7 +16,7 @@ ROOMS = [
     ("modularity", "models"),
     ("clustering", "layers"),
     ("optimality", "similarity"),
-    ("plotting",),
+    ("lesions", "nulls", "plotting"),
 ]
 HEIGHT = {room: height for height, rooms in enumerate(ROOMS) for room in rooms}
 

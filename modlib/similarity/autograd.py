@@ -74,6 +74,20 @@ class Autograd:
         conventions: Collection[str],
     ) -> Sums:
         """Sums over a chunk of samples; ``means`` are the activations' over all samples."""
+        for name, measure, view in self.views(batch, means):
+            with named(name, measure.name):
+                yield name, measure.name, self._sums_of(measure, view, conventions)
+
+    def views(
+        self, batch: Batch, means: Callable[[], dict[Hashable, Tensor]]
+    ) -> Iterator[tuple[Hashable, Measure, View]]:
+        """Give each layer as a chunk of samples sees it, once for each measure.
+
+        Raises
+        ------
+        ValueError
+            If outputs that a measure needs see other samples, or do not depend on the layer.
+        """
         derivatives = self._derivatives(batch, moves=self._moves)
         is_first = not self.n_units
         if is_first and self._moves:
@@ -82,10 +96,10 @@ class Autograd:
             view = View(derivatives, layers, partial(_mean_of, name, means))
             self.n_units |= {layer: derivatives.values[layer].shape[-1] for layer in layers}
             for measure in self.measures:
-                with _named(name, measure.name):
+                with named(name, measure.name):
                     if measure.needs_outputs and is_first:
                         derivatives.check_reached(layers)
-                    yield name, measure.name, self._sums_of(measure, view, conventions)
+                yield name, measure, view
 
     def _sums_of(
         self, measure: Measure, view: View, conventions: Collection[str]
@@ -93,12 +107,12 @@ class Autograd:
         if self.probes is not None and measure.probe is not None:
             return self._probed(measure, view, self.probes, conventions)
         if measure.factors is not None:
-            factors = _checked_factors(measure, view, measure.factors(view))
+            factors = checked_factors(measure, view, measure.factors(view))
             if factors.shape[2] == 1:
                 return outer_products(factors.squeeze(2), conventions)
             return factor_products(factors, conventions)
         assert measure.products is not None
-        return summed(_checked_products(measure, view, measure.products(view)), conventions)
+        return summed(checked_products(measure, view, measure.products(view)), conventions)
 
     def _probed(
         self, measure: Measure, view: View, probes: int, conventions: Collection[str]
@@ -130,7 +144,7 @@ def _mean_of(name: Hashable, means: Callable[[], dict[Hashable, Tensor]]) -> Ten
 
 
 @contextmanager
-def _named(layer: Hashable, measure: str) -> Iterator[None]:
+def named(layer: Hashable, measure: str) -> Iterator[None]:
     """Say which measure of which layer it was that automatic differentiation could not give."""
     try:
         yield
@@ -143,7 +157,8 @@ def _named(layer: Hashable, measure: str) -> Iterator[None]:
         ) from error
 
 
-def _checked_factors(measure: Measure, view: View, factors: Tensor) -> Tensor:
+def checked_factors(measure: Measure, view: View, factors: Tensor) -> Tensor:
+    """The factors of a measure, or a ``ValueError`` if they are none."""
     n_samples, _, n_units = view.shape
     if not isinstance(factors, Tensor) or factors.shape[:2] != (n_samples, n_units):
         raise ValueError(
@@ -164,7 +179,7 @@ def _check_finite(measure: Measure, values: Tensor) -> None:
         )
 
 
-def _checked_products(measure: Measure, view: View, products: Tensor) -> Tensor:
+def checked_products(measure: Measure, view: View, products: Tensor) -> Tensor:
     """The matrices of a measure, or a ``ValueError`` if they are none."""
     n_samples, _, n_units = view.shape
     if not isinstance(products, Tensor) or products.shape != (n_samples, n_units, n_units):

@@ -15,7 +15,7 @@ units struck out: no automatic differentiation is needed, and the result is exac
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +48,15 @@ CLOSED = ("covariance", "input_sensitivity", "output_sensitivity", "loss_hessian
 """The measures that have a closed form."""
 SILENT = (nn.Dropout, nn.Identity)
 """Modules of a chain that do nothing when it is analysed."""
+
+
+class Masked(NamedTuple):
+    """Factors that are the same for all samples, but for the rows of silent units."""
+
+    active: Tensor
+    """Ones and zeros ``[samples, units]``."""
+    rows: Tensor
+    """Factors ``[units, directions]`` of a sample for which all units are active."""
 
 
 class ClosedForm:
@@ -110,6 +119,49 @@ class ClosedForm:
         for (number, measure), total in totals.items():
             yield self.names[number], measure, total
 
+    @torch.no_grad()
+    def factors(
+        self, batch: Batch, means: Callable[[], dict[Hashable, Tensor]]
+    ) -> Iterator[tuple[Hashable, str, Tensor | Masked]]:
+        """Factors ``[samples, units, directions]`` of a chunk of samples, not summed.
+
+        The directions of the input are turned to be no more than the units of the first layer.
+        """
+        values = self._values(batch)
+        active = self._active(values)
+        if "covariance" in self.measures:
+            for number, name in self.names.items():
+                deviations = values[number].double() - means()[name]
+                yield name, "covariance", deviations.unsqueeze(2)
+        if "input_sensitivity" in self.measures:
+            if 1 in self.names:
+                yield self.names[1], "input_sensitivity", Masked(active[0], self._first.mT)
+            later = self._input_jacobians(active) if max(self.names) > 1 else ()
+            for number, jacobian in later:
+                if number in self.names:
+                    yield self.names[number], "input_sensitivity", jacobian.mT
+        self._check_targets(values, batch)
+        if not DOWNSTREAM.isdisjoint(self.measures):
+            yield from self._downstream_factors(values[-1].to(self.weights[0]), active)
+
+    def _downstream_factors(
+        self, logits: Tensor, active: list[Tensor]
+    ) -> Iterator[tuple[Hashable, str, Tensor | Masked]]:
+        probabilities = logits.softmax(dim=1)
+        for number, jacobian in self._output_jacobians(len(logits), active):
+            name = self.names.get(number)
+            if number in self.names and "output_sensitivity" in self.measures:
+                if number == len(self.widths):
+                    yield (
+                        name,
+                        "output_sensitivity",
+                        Masked(torch.ones_like(active[-1]), self.weights[-1].mT),
+                    )
+                else:
+                    yield name, "output_sensitivity", jacobian.mT
+            if number in self.names and "loss_hessian" in self.measures:
+                yield name, "loss_hessian", under(probabilities, jacobian).mT
+
     def _in_threads(self, work: Callable[[Batch], Result], batch: Batch) -> Iterator[Result]:
         """Do some work on each part of a batch: the same parts on any number of threads."""
         n_parts = min(PARTS, -(-len(batch.inputs) // SMALL_PART))
@@ -134,17 +186,25 @@ class ClosedForm:
         self, part: Batch, centres: Mapping[Hashable, Tensor], conventions: Collection[str]
     ) -> Found:
         values = self._values(part)
-        active = [(value > 0).to(self.weights[0]) for value in values[1:-1]]
+        active = self._active(values)
         if "covariance" in self.measures:
             for number, name in self.names.items():
                 deviations = values[number].double() - centres[name]
                 yield (number, "covariance"), outer_products(deviations, conventions)
         if "input_sensitivity" in self.measures:
             yield from self._input_sensitivity(active, conventions)
-        if "loss_hessian" in self.measures:  # which needs no targets, but wrong ones are a mistake
-            losses((values[-1],), part.targets.to(values[-1].device))
+        self._check_targets(values, part)
         if not DOWNSTREAM.isdisjoint(self.measures):
             yield from self._downstream(values[-1].to(self.weights[0]), active, conventions)
+
+    def _active(self, values: list[Tensor]) -> list[Tensor]:
+        """Ones and zeros ``[samples, units]`` of every hidden layer."""
+        return [(value > 0).to(self.weights[0]) for value in values[1:-1]]
+
+    def _check_targets(self, values: list[Tensor], part: Batch) -> None:
+        """The loss Hessian needs no targets, but wrong ones are a mistake."""
+        if "loss_hessian" in self.measures:
+            losses((values[-1],), part.targets.to(values[-1].device))
 
     def _input_sensitivity(self, active: list[Tensor], conventions: Collection[str]) -> Found:
         """F is the Jacobian by the input; in the first layer, weights of units that are active."""
@@ -193,32 +253,39 @@ class ClosedForm:
     def _by_jacobians(
         self, active: list[Tensor], conventions: Collection[str]
     ) -> Iterator[tuple[int, dict[str, Tensor]]]:
-        """By Jacobians ``[samples, axes, units]``."""
+        """By Jacobians, whichever are asked for."""
+        for number, jacobian in self._input_jacobians(active):
+            yield number, factor_products(jacobian.mT, conventions)
+
+    def _input_jacobians(self, active: list[Tensor]) -> Iterator[tuple[int, Tensor]]:
+        """Jacobians ``[samples, axes, units]`` of the layers after the first, by their numbers."""
         jacobian = self._first * active[0].unsqueeze(1)
         for number in range(2, max(self.names) + 1):
             jacobian = jacobian @ self.weights[number - 1].mT * active[number - 1].unsqueeze(1)
-            yield number, factor_products(jacobian.mT, conventions)
+            yield number, jacobian
 
     def _downstream(
         self, logits: Tensor, active: list[Tensor], conventions: Collection[str]
     ) -> Found:
-        """F^T is the Jacobian of the logits; for the Hessian centred and weighted.
-
-        With p the predicted probabilities, the Hessian is J^T (diag p - p p^T) J: the covariance
-        of the rows of J under p.
-        """
-        probabilities = logits.softmax(dim=1).unsqueeze(2)
-        jacobian = self.weights[-1].expand(len(logits), -1, -1)
-        for number in range(len(self.widths), min(self.names) - 1, -1):
-            if number < len(self.widths):
-                jacobian = (jacobian * active[number].unsqueeze(1)) @ self.weights[number]
+        """F^T is the Jacobian of the logits; for the Hessian centred and weighted."""
+        probabilities = logits.softmax(dim=1)
+        for number, jacobian in self._output_jacobians(len(logits), active):
             if number in self.names and "output_sensitivity" in self.measures:
                 sums = self._output_products(jacobian, conventions)
                 yield (number, "output_sensitivity"), sums
             if number in self.names and "loss_hessian" in self.measures:
-                centred = jacobian - probabilities.mT @ jacobian
-                factors = (probabilities.sqrt() * centred).mT
+                factors = under(probabilities, jacobian).mT
                 yield (number, "loss_hessian"), factor_products(factors, conventions)
+
+    def _output_jacobians(
+        self, n_samples: int, active: list[Tensor]
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Jacobians ``[samples, outputs, units]`` of the logits, from the last layer backwards."""
+        jacobian = self.weights[-1].expand(n_samples, -1, -1)
+        for number in range(len(self.widths), min(self.names) - 1, -1):
+            if number < len(self.widths):
+                jacobian = (jacobian * active[number].unsqueeze(1)) @ self.weights[number]
+            yield number, jacobian
 
     @staticmethod
     def _output_products(jacobian: Tensor, conventions: Collection[str]) -> dict[str, Tensor]:
@@ -227,6 +294,17 @@ class ClosedForm:
             return factor_products(jacobian.mT, conventions)
         gram = jacobian[0].double().mT @ jacobian[0].double()
         return masked_products(torch.tensor(float(n_samples)), gram, conventions)
+
+
+def under(probabilities: Tensor, jacobian: Tensor) -> Tensor:
+    """Factors of the Hessian of the cross-entropy, transposed: ``[samples, outputs, any]``.
+
+    With p the predicted probabilities, the Hessian is J^T (diag p - p p^T) J: the covariance
+    under p of the rows of J, ``jacobian [samples, outputs, any]``. So these are centred, and
+    weighted by the roots of ``probabilities [samples, outputs]``.
+    """
+    p = probabilities.unsqueeze(2)
+    return p.sqrt() * (jacobian - p.mT @ jacobian)
 
 
 def _parts(values: Tensor | None, n_parts: int) -> Sequence[Tensor | None]:

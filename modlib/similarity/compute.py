@@ -203,32 +203,39 @@ def similarity_matrices(
     if progress is not None:
         progress = check_flag("progress", progress)
     question = Question(units, pool, outputs, loss, probes, seed, derivatives, progress)
-    records = _records(_distinct("measures", measures))
-    conventions = _distinct("conventions", conventions)
+    records = records_of(distinct("measures", measures))
+    conventions = distinct("conventions", conventions)
     for convention in conventions:
         check_choice("convention", convention, CONVENTIONS)
     samples = Samples(inputs, targets)
     network = Network(model, samples, outputs)
     if layers is None:
         layers = range(1, n_hidden_layers(network.model) + 1)
-    found = [find_layers(network.model, layer) for layer in _distinct("layers", layers)]
+    found = [find_layers(network.model, layer) for layer in distinct("layers", layers)]
     groups = {name_of(group): group for group in found}
     with torch.inference_mode(False), torch.enable_grad(), at_rest(network.model):
-        forms = _forms(network, groups, records, question)
+        forms = forms_of(network, groups, records, question)
         sums = [_mean_over_samples(form, samples, conventions, progress) for form in forms]
     merged: dict[Key, np.ndarray] = {key: value for part in sums for key, value in part.items()}
     return {
         (name, record.name, convention): Similarity(
             merged[name, record.name, convention],
             standard_error=merged.get((name, record.name, NOISE)),
-            units=_unit_names(groups[name], forms),
+            units=unit_names(groups[name], forms),
             layer=name, measure=record.name, convention=convention, is_normalized=False,
         )
         for name in groups for record in records for convention in conventions
     }  # fmt: skip
 
 
-def _records(measures: Iterable[str | Measure]) -> list[Measure]:
+def records_of(measures: Iterable[str | Measure]) -> list[Measure]:
+    """Return the records of measures that are given by name or by record.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or one is that of two measures.
+    """
     found: dict[str, Measure] = {}
     for measure in measures:
         if not isinstance(measure, Measure):
@@ -242,13 +249,19 @@ def _records(measures: Iterable[str | Measure]) -> list[Measure]:
     return list(found.values())
 
 
-def _forms(
+def forms_of(
     network: Network,
     groups: Mapping[Hashable, tuple[Layer, ...]],
     records: Sequence[Measure],
     question: Question,
 ) -> list[ClosedForm | Autograd]:
-    """Share the measures out between the closed form and automatic differentiation."""
+    """Share the measures out between the closed form and automatic differentiation.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`pairwise_similarity`.
+    """
     batch = network.first()
     survey = network.survey(batch, hidden_layers(network.model))
     _check_ends(network, batch, survey, records, question)
@@ -356,7 +369,7 @@ def _mean_over_samples(
 ) -> dict[Key, np.ndarray]:
     @cache
     def means() -> dict[Hashable, Tensor]:
-        return _mean_activations(form, samples)
+        return mean_activations(form, samples)
 
     sums: dict[Key, Tensor] = {}
     n_samples = 0
@@ -382,7 +395,8 @@ def _shown(samples: Samples, chunk: int, progress: bool | None) -> Iterator[Batc
             bar.update(n_samples_of(batch.inputs))
 
 
-def _mean_activations(form: ClosedForm | Autograd, samples: Samples) -> dict[Hashable, Tensor]:
+def mean_activations(form: ClosedForm | Autograd, samples: Samples) -> dict[Hashable, Tensor]:
+    """Average the activations ``[..., units]`` of each layer over all samples."""
     totals: dict[Hashable, Tensor] = {}
     n_samples = 0
     for batch in samples.batches(form.chunk):
@@ -410,7 +424,7 @@ def _error(variances: Tensor, n_samples: int) -> np.ndarray:
     return np.asarray(variances.sqrt().cpu()) / n_samples
 
 
-def _unit_names(group: tuple[Layer, ...], forms: Sequence[ClosedForm | Autograd]) -> tuple:
+def unit_names(group: tuple[Layer, ...], forms: Sequence[ClosedForm | Autograd]) -> tuple:
     """Names of the units of several layers together; those of one are numbers."""
     if len(group) == 1:
         return ()
@@ -418,7 +432,7 @@ def _unit_names(group: tuple[Layer, ...], forms: Sequence[ClosedForm | Autograd]
     return tuple((layer.name, unit) for layer in group for unit in range(n_units[layer]))
 
 
-def _distinct(name: str, values: Any) -> list[Any]:
+def distinct(name: str, values: Any) -> list[Any]:
     """Return values as a list, repeats removed: what is asked for twice is summed once."""
     items = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else []
     if not items:

@@ -113,6 +113,12 @@ class Derivatives:
         picked, _ = self._moved
         return torch.cat([one.reshape(len(one), -1) for one in picked], dim=1)
 
+    @property
+    def are_flat(self) -> bool:
+        """Whether the outputs that count are one tensor ``[samples, outputs]`` as they come."""
+        picked, _ = self._moved
+        return len(picked) == 1 and picked[0].dim() == 2
+
     @cached_property
     def is_piecewise_linear(self) -> bool:
         """Whether the outputs are certain to have no second derivatives by the layers."""
