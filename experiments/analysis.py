@@ -20,6 +20,7 @@ from experiments.names import network_name
 from experiments.regularizers import UNTRAINED
 from experiments.stopwatch import Stopwatch
 from experiments.training.run import TrainedNetwork, score
+from experiments.worth import TABLES, worth
 from modlib.clustering.find import find_modules
 from modlib.clustering.modules import Modules
 from modlib.clustering.monte_carlo import monte_carlo_modules
@@ -61,19 +62,19 @@ def analyze(
     data
         Similarity is measured on the test samples.
     stopwatch
-        Told the stages ``evaluation``, ``similarity``, ``clustering``, ``retest``, ``agreement``
-        and ``best``.
+        Told the stages ``evaluation``, ``similarity``, ``clustering``, ``retest``, ``agreement``,
+        ``best``, and those of :func:`experiments.worth.worth`.
     progress
         Called after each network with the number of those finished.
 
     Returns
     -------
     dict of lists
-        The rows of the tables ``networks``, ``layers``, ``modules`` and ``agreement`` of
-        :data:`experiments.paper.TABLES`, without what the engine adds.
+        The rows of the tables of :data:`experiments.paper.TABLES`, without what the engine adds.
     """
     stopwatch = stopwatch or Stopwatch()
-    tables: dict[str, Rows] = {"networks": [], "layers": [], "modules": [], "agreement": []}
+    names = "networks", "layers", "modules", "agreement", *(table.name for table in TABLES)
+    tables: dict[str, Rows] = {name: [] for name in names}
     for done, network in enumerate(networks, start=1):
         with stopwatch("evaluation"):
             tables["networks"].append(network_row(network, setting, data))
@@ -86,6 +87,9 @@ def analyze(
             tables["layers"].append(name | {"layer": layer} | redundancy(covariance))
         tables["modules"] += [name | row for row in modules]
         tables["agreement"] += [name | row for row in agreement]
+        found = worth(network, matrices, modules, data, setting.analysis, stopwatch)
+        for table, rows in found.items():
+            tables[table] += [name | row for row in rows]
         if progress:
             progress(done)
     return tables

@@ -148,10 +148,11 @@ class TrainingConfig(Recipe):
 
 @dataclass(frozen=True)
 class AnalysisConfig(Checked):
-    """How units are clustered.
+    """How units are clustered, and what their modules are held against.
 
     ``best`` asks for the highest modularity that can be found, beside what the paper's algorithm
-    finds.
+    finds; ``null_draws`` is how many draws of each null model every Q is held against, and
+    ``lesion_draws`` how many random assignments the damage of its modules is; 0 leaves them out.
 
     Raises
     ------
@@ -163,6 +164,8 @@ class AnalysisConfig(Checked):
     entropy: float = _number(0.15, 1e-6, 10.0)
     search_seed: int = _whole(0, 0, LARGEST_SEED)
     best: bool = _flag(True)
+    null_draws: int = _whole(20, 0, 100_000)
+    lesion_draws: int = _whole(100, 0, 100_000)
 
 
 @dataclass(frozen=True)

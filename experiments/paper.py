@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from experiments import worth
+from experiments.columns import AMOUNT, CONVENTION, FRACTION, LAYER, METHOD, NETWORK, Q
+from experiments.columns import MODULES as MODULE_LABELS
 from experiments.config import MILD_L2, AnalysisConfig, Recipe, SettingConfig
-from experiments.data import DATASETS, Dataset, load
+from experiments.data import Dataset, load
 from experiments.engine.experiment import CERTIFIED, Experiment, Proofs, Run
 from experiments.engine.tables import FLAG, LABELS, LARGEST_LABEL, REAL, TEXT, WHOLE, Column, Table
 from experiments.names import network_name
@@ -18,86 +21,74 @@ from experiments.weights import load_weights
 from modlib.comparison import AGREEMENT_MEASURES
 from modlib.similarity.compute import similarity_matrices
 from modlib.similarity.conventions import CONVENTIONS
-from modlib.similarity.measures import MEASURES, METHODS
+from modlib.similarity.measures import METHODS
 
 N_SEEDS, N_UNTRAINED, UNTRAINED_AT_ONCE = 9, 100, 25
 
 
 # -------------------------------------------------------------------------------------- the tables
 
-_NETWORK = {
-    "dataset": Column(TEXT, choices=DATASETS), "architecture": Column(TEXT), "network": Column(TEXT)
-}  # fmt: skip
-_LAYER = Column(WHOLE, 1)
-_MEASURE = Column(TEXT, choices=tuple(MEASURES))
-_CONVENTION = Column(TEXT, choices=tuple(CONVENTIONS))
-_FRACTION = Column(REAL, 0, 1)
-_AMOUNT = Column(REAL, 0)
-_Q = Column(REAL, -1, 1)
-_LABELS = Column(LABELS, -1, LARGEST_LABEL)
-_METHOD = {"measure": _MEASURE, "normalized": Column(FLAG)}
-
 NETWORKS = Table(
     "networks",
     {
-        **_NETWORK,
+        **NETWORK,
         "regularizer": Column(TEXT, choices=(*REGULARIZERS, UNTRAINED)),
-        "strength": _AMOUNT,
-        "l2": _AMOUNT,
-        "l1": _AMOUNT,
-        "dropout": _FRACTION,
+        "strength": AMOUNT,
+        "l2": AMOUNT,
+        "l1": AMOUNT,
+        "dropout": FRACTION,
         "seed": Column(WHOLE, 0),
         "epochs": Column(WHOLE, 0),
         **{
-            f"{part}_{what}": _AMOUNT if what == "loss" else _FRACTION
+            f"{part}_{what}": AMOUNT if what == "loss" else FRACTION
             for part in ("train", "validation", "test")
             for what in ("loss", "accuracy")
         },
-        "l1_norm": _AMOUNT,
-        "l2_norm": _AMOUNT,
-        "nuclear_norm": _AMOUNT,
-        "sparsity": _FRACTION,
+        "l1_norm": AMOUNT,
+        "l2_norm": AMOUNT,
+        "nuclear_norm": AMOUNT,
+        "sparsity": FRACTION,
         "kept": Column(FLAG),
     },
-    key=(*_NETWORK,),
+    key=(*NETWORK,),
 )
 LAYERS = Table(
     "layers",
     {
-        **_NETWORK,
-        "layer": _LAYER,
+        **NETWORK,
+        **LAYER,
         "n_constant": Column(WHOLE, 0),
-        "effective_dimension": _AMOUNT,
-        "nearest_correlation": _FRACTION,
+        "effective_dimension": AMOUNT,
+        "nearest_correlation": FRACTION,
     },
-    key=(*_NETWORK, "layer"),
+    key=(*NETWORK, "layer"),
 )
 MODULES = Table(
     "modules",
     {
-        **_NETWORK,
-        "layer": _LAYER,
-        **_METHOD,
-        "convention": _CONVENTION,
-        "q_spectral": _Q,
-        "q_one_module": _Q,
-        "q": _Q,
+        **NETWORK,
+        **LAYER,
+        **METHOD,
+        **CONVENTION,
+        "q_spectral": Q,
+        "q_one_module": Q,
+        "q": Q,
         "q_best": Column(REAL, -1, 1, optional=True),
-        "effective": _AMOUNT,
+        "effective": AMOUNT,
         "n_unused": Column(WHOLE, 0),
-        "labels": _LABELS,
+        "labels": MODULE_LABELS,
         "labels_best": Column(LABELS, -1, LARGEST_LABEL, optional=True),
-        "retest": _FRACTION,
+        "retest": FRACTION,
     },
-    key=(*_NETWORK, "layer", "measure", "normalized", "convention"),
+    key=(*NETWORK, "layer", "measure", "normalized", "convention"),
 )
-_PAIR = {f"{name}_{side}": column for side in ("a", "b") for name, column in _METHOD.items()}
+_PAIR = {f"{name}_{side}": column for side in ("a", "b") for name, column in METHOD.items()}
 AGREEMENT = Table(
     "agreement",
     {
-        **_NETWORK,
-        "layer": _LAYER,
-        "convention": _CONVENTION,
+        **NETWORK,
+        **LAYER,
+        **CONVENTION,
         **_PAIR,
         **{
             name: Column(REAL, measure.low, measure.high, unbounded=measure.high == inf)
@@ -105,19 +96,20 @@ AGREEMENT = Table(
         },
         "element_best": Column(REAL, 0, 1, optional=True),
     },
-    key=(*_NETWORK, "layer", "convention", *_PAIR),
+    key=(*NETWORK, "layer", "convention", *_PAIR),
 )
 CERTIFICATES = Table(
     "certificates",
-    {**_NETWORK, "layer": _LAYER, **_METHOD, **CERTIFIED},
-    key=(*_NETWORK, "layer", *_METHOD),
+    {**NETWORK, **LAYER, **METHOD, **CERTIFIED},
+    key=(*NETWORK, "layer", *METHOD),
 )
 """Of matrices in the printed convention."""
 
-TABLES = {table.name: table for table in (NETWORKS, LAYERS, MODULES, AGREEMENT)}
-"""What each run leaves. ``effective`` is the effective number of modules (equation 10), and
-``q_best``, ``labels_best`` and ``element_best`` are missing where the search for the best was left
-out. The measures of agreement that are not symmetric hold ``a`` against ``b``."""
+TABLES = {table.name: table for table in (NETWORKS, LAYERS, MODULES, AGREEMENT, *worth.TABLES)}
+"""What each run leaves; :mod:`experiments.worth` tells of those from ``nulls`` on. ``effective`` is
+the effective number of modules (equation 10), and ``q_best``, ``labels_best`` and ``element_best``
+are missing where the search for the best was left out. The measures of agreement that are not
+symmetric hold ``a`` against ``b``."""
 
 
 def n_rows(run: Run) -> Mapping[str, int]:
@@ -129,6 +121,11 @@ def n_rows(run: Run) -> Mapping[str, int]:
         "layers": n_networks * n_layers,
         "modules": n_matrices * len(METHODS),
         "agreement": n_matrices * comb(len(METHODS), 2),
+        **worth.n_rows(
+            run.parameters["seeds"],
+            n_layers,
+            SettingConfig.from_parameters(run.parameters).analysis,
+        ),
     }
 
 
@@ -153,7 +150,7 @@ def small() -> list[SettingConfig]:
     """Return four settings of two small networks on digits, done in about a minute."""
     strengths = {"l2": MILD_L2, "l1": 1e-3, "dropout": 0.2, UNTRAINED: 0.0}
     recipe = Recipe(hidden=(16, 16), max_epochs=20, learning_rate=5e-3)
-    analysis = AnalysisConfig(n_steps=500, best=False)
+    analysis = AnalysisConfig(n_steps=500, best=False, null_draws=2, lesion_draws=5)
     return [
         SettingConfig("digits", regularizer, strength, (0, 1), recipe=recipe, analysis=analysis)
         for regularizer, strength in strengths.items()

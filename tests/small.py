@@ -16,7 +16,7 @@ STRENGTHS = {"l2": (1e-5, 1e-3), "l1": (1e-5, 1e-3), "dropout": (0.1, 0.4), "unt
 SEEDS = (0, 1, 2)
 OPTIONS = {
     "recipe": Recipe(hidden=(16, 12), max_epochs=20, learning_rate=5e-3),
-    "analysis": AnalysisConfig(n_steps=300, best=True),
+    "analysis": AnalysisConfig(n_steps=300, best=True, null_draws=3, lesion_draws=10),
 }
 
 

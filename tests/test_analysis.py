@@ -23,7 +23,9 @@ from modlib.similarity.measures import METHODS
 SETTING = SettingConfig(
     dataset="digits", regularizer="dropout", strength=0.2, seeds=(3, 5),
     recipe=Recipe(hidden=(9, 7), max_epochs=4, learning_rate=0.01),
-    analysis=AnalysisConfig(n_steps=60, search_seed=2, best=False),
+    analysis=AnalysisConfig(
+        n_steps=60, search_seed=2, best=False, null_draws=0, lesion_draws=0
+    ),
 )  # fmt: skip
 MADE_BY = {"experiment": "paper", "config_hash": "a", "code_hash": "b", "version": "c"}
 
@@ -41,10 +43,11 @@ def tables(networks, digits):
 def test_every_network_layer_convention_method_and_pair_has_its_row(tables):
     for name, rows in tables.items():
         from_rows(TABLES[name], [row | MADE_BY for row in rows])
-    counts = {name: len(rows) for name, rows in tables.items()}
+    counts = {name: len(rows) for name, rows in tables.items() if rows}
     # 2 networks; by 2 layers, 2 conventions and 8 methods; by 8 * 7 / 2 pairs of methods.
     assert counts == {
-        "networks": 2, "layers": 4, "modules": 2 * 2 * 2 * 8, "agreement": 2 * 2 * 2 * 28
+        "networks": 2, "layers": 4, "factors": 4, "modules": 2 * 2 * 2 * 8,
+        "agreement": 2 * 2 * 2 * 28,
     }  # fmt: skip
 
 
@@ -142,7 +145,7 @@ def test_stages_are_timed_and_networks_counted(networks, digits):
     analyze(networks, SETTING, digits, stopwatch=stopwatch, progress=counts.append)
     assert counts == [1, 2]
     assert list(stopwatch.seconds) == [
-        "evaluation", "similarity", "clustering", "retest", "agreement", "best"
+        "evaluation", "similarity", "clustering", "retest", "agreement", "best", "factors"
     ]  # fmt: skip
 
 

@@ -57,6 +57,8 @@ RULES = {
         ["cifar", 1, {}],
         "digits",
     ),
+    (AnalysisConfig, "null_draws"): (f"null_draws {WHOLE} 0 and 100000", [-1, 1.5, None], 7),
+    (AnalysisConfig, "lesion_draws"): (f"lesion_draws {WHOLE} 0 and 100000", [-1, True, "9"], 7),
     (AnalysisConfig, "best"): ("best must be True or False", [1, "yes", None], False),
     (SettingConfig, "regularizer"): (
         "regularizer must be one of 'l2', 'l1', 'dropout', 'untrained'",

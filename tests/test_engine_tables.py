@@ -57,7 +57,9 @@ def test_a_table_is_read_as_it_was_written_and_the_bytes_are_the_same_again(name
 
 
 def test_every_row_says_of_what_it_is_and_what_made_it():
-    assert list(TABLES) == ["networks", "layers", "modules", "agreement", "certificates"]
+    measured = ["networks", "layers", "modules", "agreement"]
+    worth = ["nulls", "inputs", "resolutions", "factors", "lesions", "damages", "synergy"]
+    assert list(TABLES) == [*measured, *worth, "certificates"]
     for name, table in TABLES.items():
         columns = list(table.columns)
         assert table.name == name

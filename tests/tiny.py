@@ -12,7 +12,7 @@ from experiments.paper import run_of
 
 OPTIONS = {
     "recipe": Recipe(hidden=(8, 6), max_epochs=2, learning_rate=0.01),
-    "analysis": AnalysisConfig(n_steps=50, best=False),
+    "analysis": AnalysisConfig(n_steps=50, best=False, null_draws=2, lesion_draws=3),
 }
 
 
