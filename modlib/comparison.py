@@ -12,7 +12,9 @@ from clusim import sim
 from clusim.clustering import Clustering
 from sklearn.metrics import adjusted_mutual_info_score
 
-from modlib.validation import check_choice, check_labels, check_seed, is_whole
+from modlib.validation import check_choice, check_labels, check_seed, check_whole, is_iterable
+
+MOST_PERMUTATIONS = 10**8  # their agreements are all kept, 8 bytes each
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ def chance_level(
     labels_a, labels_b, measure
         As for :func:`agreement`.
     n_permutations
-        Number of shuffles, at least 1.
+        Number of shuffles, from 1 to ``MOST_PERMUTATIONS`` (100 million).
     seed
         Draws the shuffles.
 
@@ -168,10 +170,7 @@ def chance_level(
         As for :func:`agreement`, or if an option is outside its range.
     """
     check_choice("measure", measure, AGREEMENT_MEASURES)
-    if not is_whole(n_permutations) or n_permutations < 1:
-        raise ValueError(
-            f"n_permutations must be a whole number of at least 1. Got {n_permutations!r}."
-        )
+    n_permutations = check_whole("n_permutations", n_permutations, 1, MOST_PERMUTATIONS)
     labels_a = check_labels(labels_a, name="labels_a")
     labels_b = check_labels(labels_b, len(labels_a), name="labels_b")
     random = np.random.default_rng(check_seed(seed))
@@ -207,8 +206,7 @@ def agreement_matrix(assignments: Iterable[Any], measure: str = "element") -> np
 
 def _listed(assignments: Any) -> list[np.ndarray]:
     """The assignments, checked; they may come one by one, and each is looked at more than once."""
-    is_iterable = isinstance(assignments, Iterable) and getattr(assignments, "ndim", 1) != 0
-    listed = list(assignments) if is_iterable else []
+    listed = list(assignments) if is_iterable(assignments) else []
     if not listed:
         raise ValueError(f"assignments must be labels, one set or more. Got {assignments!r}.")
     n_units = len(check_labels(listed[0], name="assignments[0]"))
@@ -241,6 +239,8 @@ def pairwise_agreement(
     ValueError
         As for :func:`agreement`.
     """
+    if not is_iterable(measures):
+        raise ValueError(f"measures must be a list of names. Got {measures!r}.")
     measures = tuple(measures)
     for measure in measures:
         check_choice("measure", measure, AGREEMENT_MEASURES)

@@ -27,7 +27,7 @@ from modlib.losses import Loss, Outputs, check_logits, check_loss, losses
 from modlib.samples import Batch, Samples, arrays_of, each, n_samples_of
 from modlib.seeds import generator
 from modlib.similarity.closed_form import closed_layers, relu_layers
-from modlib.validation import as_array, check_choice, check_labels, check_seed, is_whole
+from modlib.validation import as_array, check_choice, check_labels, is_whole
 
 ABLATIONS = ("mean", "zero")
 """What a silenced unit is replaced by."""
@@ -402,7 +402,6 @@ class Lesions:
         """
         if not is_whole(draws) or draws < 1:
             raise ValueError(f"draws must be a whole number of at least 1. Got {draws!r}.")
-        check_seed(seed)
         self._check_classes()
         labels = self._labels(modules)
         names = np.unique(labels[labels >= 0])
@@ -502,7 +501,8 @@ def _classes(given: Any, look: "_Look") -> tuple[list[Hashable], np.ndarray]:
     if given is None:
         array = np.asarray(look.classes)
     else:
-        array = as_array(given.cpu() if isinstance(given, Tensor) else given, "classes")
+        on_device = isinstance(given, Tensor) and not given.is_meta
+        array = as_array(given.cpu() if on_device else given, "classes")
         if array.shape != (look.n_samples,):
             raise ValueError(
                 f"classes must have one label per sample, {look.n_samples} in all. Got shape "
@@ -580,10 +580,10 @@ class _Look:
             )
 
     def _see(self, batch: Batch) -> Any:
-        """Check a batch's losses, add up the layers' values, and return the targets."""
+        """Check a batch's targets, add up the layers' values, and return the targets."""
         with Watch(self.axes) as watch:
             picked = self.network.outputs(each(torch.clone, batch.inputs))
-        _check_finite(losses(picked, batch.targets, self.loss))
+        losses(picked, batch.targets, self.loss)
         values = [watch.value(layer) for layer in self.axes]
         sums = [value.sum(dim=0, dtype=torch.float64) for value in values]
         ends = [(value.amin(dim=0), value.amax(dim=0)) for value in values]

@@ -16,6 +16,9 @@ SHAPING = ("Alias", "Clone", "Reshape", "Select", "Squeeze", "ToCopy", "Unsqueez
            "UnsafeView", "View")  # fmt: skip
 SQUASHING = ("Hardsigmoid", "Sigmoid", "Softmax")
 
+CALLABLE = (TypeError, ValueError, RuntimeError, LookupError, AttributeError, AssertionError)
+"""What functions raise on arguments that they are not made for."""
+
 Outputs = int | str | Callable[[Any], Any] | Sequence[int | str] | None
 Loss = str | Callable[[Any, Any], Tensor]
 
@@ -36,13 +39,14 @@ def pick(output: Any, outputs: Outputs = None) -> tuple[Tensor, ...]:
     ValueError
         If there is no such thing, or it is not clear what counts.
     """
+    check_outputs(outputs)
     if isinstance(output, Tensor) and outputs is None:
         return (output,)
     if outputs is None:
         return (_only(_parts_of(output)),)
     if callable(outputs):
-        picked = outputs(output)
-    elif isinstance(outputs, (list, tuple)) and outputs:
+        picked = _called("outputs", outputs, output)
+    elif isinstance(outputs, (list, tuple)):
         picked = tuple(_part(output, one) for one in outputs)
     else:
         picked = _part(output, outputs)
@@ -50,12 +54,36 @@ def pick(output: Any, outputs: Outputs = None) -> tuple[Tensor, ...]:
     if not found:
         raise ValueError("outputs must pick at least one tensor. Got none.")
     for one in found:
-        if not isinstance(one, Tensor) or not one.is_floating_point():
+        if not _is_real(one):
             raise ValueError(
                 "outputs must pick tensors of real numbers. Got "
                 f"{one.dtype if isinstance(one, Tensor) else type(one).__name__}."
             )
     return found
+
+
+def check_outputs(outputs: Any) -> None:
+    """Raise a ``ValueError`` unless it can say which outputs count; see :func:`pick`."""
+    several = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    is_key = all(isinstance(one, str) or is_whole(one) for one in several) and len(several) > 0
+    if outputs is not None and not callable(outputs) and not is_key:
+        raise ValueError(
+            f"outputs must be a key, an index, a list of them, or a function. Got {outputs!r}."
+        )
+
+
+def _called(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function of the caller's own."""
+    try:
+        return function(*arguments)
+    except torch.OutOfMemoryError:
+        raise
+    except CALLABLE as error:
+        called = getattr(function, "__name__", type(function).__name__)
+        raise ValueError(
+            f"{name} must be a function that can be called. Got {called}, which says "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def _parts_of(output: Any) -> dict[Any, Any]:
@@ -69,9 +97,12 @@ def _parts_of(output: Any) -> dict[Any, Any]:
     return {}
 
 
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
 def _only(parts: dict[Any, Any]) -> Tensor:
-    tensors = {key: part for key, part in parts.items()
-               if isinstance(part, Tensor) and part.is_floating_point()}  # fmt: skip
+    tensors = {key: part for key, part in parts.items() if _is_real(part)}
     if "logits" in tensors:
         return tensors["logits"]
     if len(tensors) != 1:
@@ -84,10 +115,6 @@ def _only(parts: dict[Any, Any]) -> Tensor:
 
 
 def _part(output: Any, key: Any) -> Any:
-    if isinstance(key, (bool, list, tuple, set, dict)):
-        raise ValueError(
-            f"outputs must be a key, an index, a list of them, or a function. Got {key!r}."
-        )
     parts = _parts_of(output)
     if is_whole(key) and isinstance(output, (tuple, list)) and -len(output) <= key < len(output):
         return output[key]
@@ -115,13 +142,20 @@ def losses(picked: tuple[Tensor, ...], targets: Any, loss: Loss = "cross_entropy
     Raises
     ------
     ValueError
-        If the targets do not fit, or a callable does not give one number per sample.
+        If there are no outputs, the targets do not fit, or the loss is unknown, or as a callable
+        cannot be called or does not give one number per sample.
     """
+    if not isinstance(picked, tuple) or not picked or not all(map(_is_real, picked)):
+        raise ValueError(
+            "picked must be a tuple of tensors of real numbers, as pick gives them. Got "
+            f"{type(picked).__name__}."
+        )
+    check_loss(loss)
     wide = tuple(one.to(torch.promote_types(one.dtype, torch.float32)) for one in picked)
     given = wide if len(wide) > 1 else wide[0]
     if not callable(loss):
         return LOSSES[_check_named(loss, picked)](wide[0], targets)
-    found = loss(given, targets)
+    found = _called("loss", loss, given, targets)
     n_samples = len(picked[0])
     if not isinstance(found, Tensor) or found.shape != (n_samples,):
         got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__

@@ -1,6 +1,6 @@
 """The networks of the paper: fully connected, ReLU, dropout after each hidden layer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
 
@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from modlib.seeds import generator
-from modlib.validation import is_number, is_whole
+from modlib.validation import is_iterable, is_number, is_whole
+
+MOST_WEIGHTS = 2**31  # of a layer, 8 GiB: others give PyTorch no memory, or more than numbers
 
 
 class MLP(nn.Module):
@@ -31,7 +33,8 @@ class MLP(nn.Module):
     Raises
     ------
     ValueError
-        If a width is below 1, there is no hidden layer, or ``dropout`` is outside [0, 1).
+        If a width is below 1, there is no hidden layer, a layer would have more than two billion
+        weights, or ``dropout`` is outside [0, 1).
     """
 
     def __init__(
@@ -98,11 +101,16 @@ class MLP(nn.Module):
 
 def check_widths(widths: Sequence[int]) -> tuple[int, ...]:
     """Return ``widths`` as a tuple, or raise a ``ValueError`` that says what is wrong."""
-    is_iterable = isinstance(widths, Iterable) and getattr(widths, "ndim", 1) != 0
-    numbers = tuple(widths) if is_iterable else ()
+    numbers = tuple(widths) if is_iterable(widths) else ()
     if len(numbers) < 3 or not all(is_whole(width) and width >= 1 for width in numbers):
         raise ValueError(
             "widths must be at least three whole numbers of at least 1, from the input to the "
             f"logits, such as (784, 64, 64, 10). Got {widths!r}."
         )
+    for n_in, n_out in pairwise(map(int, numbers)):
+        if n_in * n_out > MOST_WEIGHTS:
+            raise ValueError(
+                f"widths must give no layer more than {MOST_WEIGHTS:,} weights. Got {widths!r}, of "
+                f"which {n_in} and {n_out} follow each other."
+            )
     return tuple(map(int, numbers))

@@ -173,11 +173,11 @@ def _as_tensor(array: Any) -> Tensor:
 def _checked(inputs: Any, targets: Any) -> Batch:
     """Inputs and targets of one length, or a ``ValueError``."""
     for name, value in (("inputs", inputs), ("targets", targets)):
-        for array in [] if value is None else arrays_of(value):
+        for array in [] if name == "targets" and value is None else arrays_of(value):
             _check_array(name, array)
     lengths = [len(array) for value in (inputs, targets) if value is not None
                for array in arrays_of(value)]  # fmt: skip
-    if not lengths or not lengths[0]:
+    if not arrays_of(inputs) or not lengths[0]:
         raise ValueError("inputs must hold at least one sample. Got none.")
     if len(set(lengths)) > 1:
         name = "targets" if len({len(array) for array in arrays_of(inputs)}) == 1 else "inputs"

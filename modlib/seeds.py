@@ -26,7 +26,22 @@ def generator(seed: int, purpose: str, device: str | torch.device = "cpu") -> to
     Raises
     ------
     ValueError
-        If ``seed`` is not a whole number of at least 0.
+        If ``seed`` is not a whole number of at least 0, the purpose no text, or the device none
+        that PyTorch has here.
     """
+    if not isinstance(purpose, str):
+        raise ValueError(f"purpose must be text, such as 'dropout'. Got {purpose!r}.")
     state = np.random.SeedSequence([check_seed(seed), crc32(purpose.encode())]).generate_state(2)
-    return torch.Generator(device).manual_seed((int(state[0]) << 31) ^ int(state[1]))
+    return _on(device).manual_seed((int(state[0]) << 31) ^ int(state[1]))
+
+
+def _on(device: str | torch.device) -> torch.Generator:
+    try:
+        if isinstance(device, (str, torch.device)):
+            return torch.Generator(device)
+        reason = f"a {type(device).__name__}"
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+    raise ValueError(
+        f"device must be 'cpu', or another that PyTorch can draw on here. Got {device!r}: {reason}."
+    )

@@ -1,8 +1,10 @@
-"""What a matrix of similarities and an assignment must be: one rule and one message each."""
+"""What matrices, assignments, options and paths must be: one rule and one message each."""
 
-from collections.abc import Collection
-from math import isfinite
+import os
+from collections.abc import Collection, Iterable
+from math import inf, isfinite
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,39 @@ def is_number(value: Any) -> bool:
         return isfinite(value)
     except OverflowError:  # a whole number too large for a float
         return False
+
+
+def is_iterable(value: Any) -> bool:
+    """Whether a value holds others that can be gone through; text and single numbers do not."""
+    is_text = isinstance(value, (str, bytes, bytearray))
+    return isinstance(value, Iterable) and not is_text and getattr(value, "ndim", 1) != 0
+
+
+def check_whole(name: str, value: Any, least: int = 0, most: int | None = None) -> int:
+    """Return a whole number as an int, or raise a ``ValueError`` if it is none in its range."""
+    if not is_whole(value) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}. Got {value!r}.")
+    if most is not None and value > most:
+        raise ValueError(f"{name} must be at most {most:,}. Got {value!r}.")
+    return int(value)
+
+
+def check_limit(name: str, value: Any, rule: str) -> float:
+    """Return a number, or infinity for none, or raise a ``ValueError`` that says what it is."""
+    if not is_number(value) and not (isinstance(value, Real) and value == inf):
+        raise ValueError(f"{name} must be a number: {rule}. Got {value!r}.")
+    return float(value)
+
+
+def check_path(name: str, path: Any) -> Path:
+    """Return a path, or raise a ``ValueError`` if it is neither text nor an ``os.PathLike``."""
+    try:
+        text = os.fspath(path)
+    except TypeError:
+        text = None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ValueError(f"{name} must be a path, as text or as a pathlib.Path. Got {path!r}.")
+    return Path(text)
 
 
 def check_seed(seed: Any) -> int:
@@ -99,6 +134,8 @@ def check_sparse_similarity(
     ValueError
         As there.
     """
+    if not issparse(matrix):
+        raise ValueError(f"{name} must be a SciPy sparse matrix. Got {type(matrix).__name__}.")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.shape[0]:
         raise ValueError(f"{name} {AT_LEAST_ONE} Got shape {matrix.shape}.")
     if matrix.dtype.kind not in "biuf":
@@ -146,7 +183,7 @@ def check_adjacency(matrix: Any, *, signed: bool = False) -> np.ndarray | csr_ar
 
 
 def _square(matrix: Any, name: str) -> np.ndarray:
-    array = _as_float(matrix, name)
+    array = as_real(matrix, name)
     if array.ndim != 2 or array.shape[0] != array.shape[1]:
         raise ValueError(f"{name} {AT_LEAST_ONE} Got shape {array.shape}.")
     _check_finite(array, name)
@@ -244,7 +281,7 @@ def check_memberships(memberships: Any, n_units: int | None = None) -> np.ndarra
     ValueError
         If the shape is wrong, an entry is negative or not finite, or a row does not sum to one.
     """
-    array = _as_float(memberships, "labels")
+    array = as_real(memberships, "labels")
     if array.ndim != 2 or not array.size or (n_units is not None and len(array) != n_units):
         raise ValueError(
             "labels must be one label per unit, or memberships [units, clusters]"
@@ -252,7 +289,8 @@ def check_memberships(memberships: Any, n_units: int | None = None) -> np.ndarra
         )
     _check_finite(array, "labels")
     _check_not_negative(array, "labels", "memberships are shares.")
-    sums = array.sum(axis=1)
+    with np.errstate(over="ignore"):  # a sum beyond all numbers is not one
+        sums = array.sum(axis=1)
     worst = np.abs(sums - 1.0).argmax()
     if abs(sums[worst] - 1.0) > 1e-6:
         raise ValueError(
@@ -270,13 +308,16 @@ def as_array(values: Any, name: str) -> np.ndarray:
             f"{name} must not be masked. Got masked entries: fill them, as .filled(0) does, or "
             "leave out their units."
         )
+    if hasattr(values, "is_directed"):  # NumPy would take the names of a graph's nodes
+        raise ValueError(f"{name} must be an array of numbers. Got a {type(values).__name__}.")
     try:
         return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # whatever an object says that is to turn itself into an array
         raise ValueError(f"{name} must be an array of numbers. Got: {error}") from error
 
 
-def _as_float(values: Any, name: str) -> np.ndarray:
+def as_real(values: Any, name: str) -> np.ndarray:
+    """Return values as a float64 array of any shape, or raise a ``ValueError`` if not real."""
     array = as_array(values, name)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must be an array of real numbers. Got dtype {array.dtype}.")

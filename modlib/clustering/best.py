@@ -6,13 +6,20 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from modlib.clustering.crossing import cross, overlap
 from modlib.clustering.moves import ROUNDING, total
 from modlib.clustering.multilevel import multilevel
 from modlib.clustering.neighbours import Graph, dense, sparse, total_of
 from modlib.clustering.tabu import iterate, iterate_near
-from modlib.validation import check_seed, check_symmetric, is_number, is_whole
+from modlib.validation import (
+    as_real,
+    check_limit,
+    check_seed,
+    check_symmetric,
+    check_whole,
+)
 
 FAMILIES = {False: (8, 15), True: (12, 20)}
 """Small and large ones: parents, each found by many levels, and children in a row without a new
@@ -31,6 +38,8 @@ SCATTERED = 128  # units of a dense matrix up to which tabu search begins anywhe
 BEGUN = 10  # times that it does
 LEVELS = 2  # times through all levels for a parent; once for a child, to the end for the best
 TO_THE_END = 1000
+LONGEST = 10**9  # families, rounds and steps: as good as no end
+LARGEST_POWER = 511  # of four that is a number
 
 
 def best_modules(
@@ -81,13 +90,14 @@ def best_modules(
     Raises
     ------
     ValueError
-        If the matrix is not square, symmetric and finite, or an option is not a whole number
-        within its range, or the bound is not a number.
+        If the matrix is not square, symmetric and finite, an option is not a whole number within
+        its range, at most ``LONGEST`` (one billion), or deadline or bound is not a number.
     """
     matrix = check_symmetric(matrix, "matrix")
     limits = {"n_restarts": n_restarts, "n_rounds": n_rounds, "patience": patience}
-    random = _checked(seed, bound, limits)
-    scale = _power_of_four(float(np.abs(matrix).sum()))
+    random = _checked(seed, deadline, bound, limits)
+    with np.errstate(over="ignore"):  # a sum beyond all numbers has the largest scale
+        scale = _power_of_four(float(np.abs(matrix).sum()))
     graph = dense(matrix / scale)
 
     def tabu(labels: np.ndarray) -> Iterator[np.ndarray]:
@@ -142,10 +152,10 @@ def best_modules_of_sparse(
         If the weights are not square and symmetric, the null vectors or signs have another shape
         or are not finite, or an option is outside its range.
     """
-    nulls, signs = np.asarray(nulls, np.float64), np.asarray(signs, np.float64)
+    nulls, signs = as_real(nulls, "nulls"), as_real(signs, "signs")
     _check_parts(weights, nulls, signs)
     limits = {"n_restarts": n_restarts, "n_rounds": n_rounds, "patience": patience}
-    random = _checked(seed, bound, limits)
+    random = _checked(seed, deadline, bound, limits)
     size = np.abs(weights.data).sum() + np.abs(signs) @ np.abs(nulls).sum(axis=1) ** 2
     scale = _power_of_four(float(size))
     graph = sparse(weights.indptr, weights.indices, weights.data / scale, nulls / scale**0.5, signs)
@@ -164,23 +174,29 @@ def best_modules_of_sparse(
     return search.run(tabu)
 
 
-def _checked(seed: int, bound: float, limits: dict[str, int]) -> np.random.Generator:
+def _checked(
+    seed: int, deadline: float, bound: float, limits: dict[str, int]
+) -> np.random.Generator:
     """Check options, and return what draws."""
     for name, value in limits.items():
-        if not is_whole(value) or value < 0:
-            raise ValueError(f"{name} must be a whole number of at least 0. Got {value!r}.")
-    if bound != inf and not is_number(bound):
-        raise ValueError(f"bound must be a number: what Q cannot exceed. Got {bound!r}.")
+        check_whole(name, value, most=LONGEST)
+    check_limit("deadline", deadline, "when no search begins any more, by time.perf_counter()")
+    check_limit("bound", bound, "what Q cannot exceed")
     return np.random.default_rng(check_seed(seed))
 
 
 def _check_parts(weights: Any, nulls: np.ndarray, signs: np.ndarray) -> None:
     """Refuse parts of a sparse matrix that do not fit together."""
-    if getattr(weights, "format", None) != "csr" or weights.shape[0] != weights.shape[1]:
+    shape = weights.shape if issparse(weights) else ()
+    if not shape or weights.format != "csr" or len(shape) != 2 or shape[0] != shape[1]:
         raise ValueError(
             "weights must be a square SciPy sparse matrix in CSR form: call .tocsr() first. Got "
-            f"{type(weights).__name__} of shape {np.shape(weights)}."
+            f"{type(weights).__name__}{f' of shape {shape}' if shape else ''}."
         )
+    if weights.dtype.kind not in "biuf":
+        raise ValueError(f"weights must be real numbers. Got dtype {weights.dtype}.")
+    if signs.ndim != 1:
+        raise ValueError(f"signs must be a list of numbers. Got shape {signs.shape}.")
     if nulls.shape != (len(signs), weights.shape[0]):
         raise ValueError(
             "nulls must have one row for each of the signs and one column for each unit: "
@@ -198,7 +214,7 @@ def _power_of_four(size: float) -> float:
 
     Division by it is exact, so that no difference is lost, and :data:`ROUNDING` fits.
     """
-    return 4.0 ** np.floor(np.log2(size) / 2) if size > 0 else 1.0
+    return 4.0 ** float(min(np.floor(np.log2(size) / 2), LARGEST_POWER)) if size > 0 else 1.0
 
 
 class _Search:

@@ -1,6 +1,5 @@
 """How certain modules are: what other seeds, and partitions that are nearly as good, leave open."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,9 +12,10 @@ from modlib.clustering.near import draw_near
 from modlib.extras import need
 from modlib.modularity import read_objective
 from modlib.origin import Origin
-from modlib.validation import check_seed, is_number, is_whole
+from modlib.validation import check_seed, check_whole, is_iterable, is_number, is_whole
 
 DRAWS = 20  # of near-optimal partitions, for each seed
+MOST = 10**6  # seeds, and draws for each: all partitions are kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,8 @@ def consensus(
         are dense, ``[units, units]``, even if it is sparse, and so are the walks.
     seeds
         How many searches there are, with the seeds 0, 1, ...; or the seeds, each another. What is
-        random is drawn from them alone: same seeds, same result.
+        random is drawn from them alone: same seeds, same result. A number is at most ``MOST`` (one
+        million), as is that of ``draws``.
     search
         ``"best"`` or ``"paper"``; see :func:`modlib.clustering.find.find_modules`.
     within
@@ -135,6 +136,8 @@ def consensus(
         If the similarity is refused by :func:`modlib.clustering.find.find_modules`, or an option
         is outside its range; the message names it.
     """
+    if "seed" in options:
+        raise ValueError(f"seed must be left out: pass seeds. Got {options['seed']!r}.")
     seeds = _check_seeds(seeds)
     _check_options(within, draws)
     how = {"null": null, "resolution": resolution, "signed": signed}
@@ -163,8 +166,8 @@ def _check_seeds(seeds: Any) -> list[int]:
     if is_whole(seeds):
         if seeds < 1:
             raise ValueError(f"seeds must be at least one. Got {seeds!r}.")
-        return list(range(int(seeds)))
-    if not isinstance(seeds, Iterable) or isinstance(seeds, (str, bytes)):
+        return list(range(check_whole("seeds", seeds, most=MOST)))
+    if not is_iterable(seeds):
         raise ValueError(f"seeds must be a number of seeds, or a list of them. Got {seeds!r}.")
     listed = list(seeds)
     for seed in listed:
@@ -184,8 +187,7 @@ def _check_options(within: Any, draws: Any) -> None:
             "within must be a number from 0 to 1, a share of the best Q, or None for the searches "
             f"alone. Got {within!r}."
         )
-    if not is_whole(draws) or draws < 1:
-        raise ValueError(f"draws must be a whole number of at least 1. Got {draws!r}.")
+    check_whole("draws", draws, 1, MOST)
 
 
 def shares_of(labels: np.ndarray) -> np.ndarray:

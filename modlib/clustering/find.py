@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from modlib.clustering.best import best_modules, best_modules_of_sparse
+from modlib.clustering.best import LONGEST, best_modules, best_modules_of_sparse
 from modlib.clustering.modules import Modules, by_falling_size
 from modlib.clustering.monte_carlo import check_options, monte_carlo_labels
 from modlib.clustering.moves import ROUNDING
@@ -16,11 +16,10 @@ from modlib.clustering.spectral import spectral_labels
 from modlib.matrices import given
 from modlib.modularity import read_similarity
 from modlib.objective import AnyObjective, SparseObjective, check_null, objective_of
-from modlib.validation import check_choice, is_number, is_whole
+from modlib.validation import check_choice, check_whole, is_number, is_whole
 
 N_RESTARTS = 10  # of the search for the best
 UNTIL = "until"
-MOST_RESTARTS = 10**9  # as good as no end: the time limit comes first
 
 
 def find_modules(
@@ -63,8 +62,8 @@ def find_modules(
         Of the Monte Carlo search; see
         :func:`modlib.clustering.monte_carlo.monte_carlo_modules`.
     restarts
-        How often the search for the best begins anew, from 1 on; or ``"until"`` Q reaches the
-        bound.
+        How often the search for the best begins anew, from 1 to one billion; or ``"until"`` Q
+        reaches the bound.
     bound
         The search for the best ends as soon as Q reaches it: an upper bound, for instance, that
         :func:`modlib.optimality.certificate.certify` has proven.
@@ -133,7 +132,7 @@ class Effort:
                     "number of restarts."
                 )
         deadline = inf if time_limit is None else perf_counter() + float(time_limit)
-        most = int(restarts) if not is_until else MOST_RESTARTS
+        most = LONGEST if is_until else check_whole("restarts", restarts, 1, LONGEST)
         return cls(most, inf if bound is None else float(bound), deadline, *others)
 
 

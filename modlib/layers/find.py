@@ -61,10 +61,10 @@ def n_hidden_layers(model: nn.Module) -> int:
     Raises
     ------
     ValueError
-        If it is neither an :class:`~modlib.models.MLP` nor a :class:`torch.nn.Sequential`, or has
-        none.
+        If it is neither an :class:`~modlib.models.MLP` nor a :class:`torch.nn.Sequential`, has
+        none, or is no module at all.
     """
-    return len(_hidden(model)) - 1
+    return len(_hidden(unwrapped(model))) - 1
 
 
 def find_layers(model: nn.Module, layer: Any) -> tuple[Layer, ...]:
@@ -83,8 +83,9 @@ def find_layers(model: nn.Module, layer: Any) -> tuple[Layer, ...]:
     Raises
     ------
     ValueError
-        If there is none of this number or name, or one is listed twice.
+        If there is none of this number or name, one is listed twice, or the model is no module.
     """
+    model = unwrapped(model)
     if not isinstance(layer, (list, tuple)):
         return (_find(model, layer),)
     found = tuple(_find(model, one) for one in layer)

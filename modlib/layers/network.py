@@ -12,14 +12,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from modlib.layers.find import Layer, hidden_layers, unwrapped
 from modlib.layers.units import Place, Survey
 from modlib.layers.watch import Axes, Watch
-from modlib.losses import Outputs, pick
+from modlib.losses import CALLABLE, Outputs, check_outputs, pick
 from modlib.samples import Batch, Samples, each, n_samples_of
 
 TOLERANCE = {torch.float64: 1e-7, torch.float32: 1e-3}  # of the largest value; else:
 HALF_TOLERANCE = 0.05
-
-REFUSALS = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
-"""What models raise on inputs that they are not made for."""
 
 
 class Network:
@@ -28,12 +25,13 @@ class Network:
     Raises
     ------
     ValueError
-        If the model is none, has weights that are not finite or not there, or cannot be run on
-        the samples.
+        If the model is none, or has weights that are not finite or not there, or ``outputs``
+        cannot say which outputs count.
     """
 
     def __init__(self, model: Any, samples: Samples, outputs: Outputs = None) -> None:
         self.model, self.samples, self._outputs = unwrapped(model), samples, outputs
+        check_outputs(outputs)
         check_weights(self.model)
         tensors = [*self.model.parameters(), *self.model.buffers()]
         floats = [tensor for tensor in tensors if tensor.is_floating_point()]
@@ -69,7 +67,7 @@ class Network:
             return self.run(inputs)
         except torch.OutOfMemoryError:
             raise
-        except REFUSALS as error:
+        except CALLABLE as error:
             shapes = each(lambda part: tuple(part.shape), inputs if given is None else given)
             raise ValueError(f"inputs must fit the model. Got shape {shapes}: {error}") from error
 

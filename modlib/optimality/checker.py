@@ -28,7 +28,7 @@ that it is part of are used again and again, until they say nothing new.
 
 import sys
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,6 +67,7 @@ def check(path: Any, similarity: Any = None) -> Verdict:
     OSError
         If it cannot be read.
     """
+    refuse_if(not is_path(path), f"path must be that of a file, as text or Path. Got {path!r}")
     try:
         with Path(path).open("rb") as file, np.load(file) as archive:
             contents = {name: archive[name] for name in archive.files}
@@ -96,6 +97,12 @@ def evaluate(contents: dict[str, np.ndarray]) -> Verdict:
     goal = Fraction(float(contents["goal"]))
     upper = max(goal, Tree(contents, units, matrix, total).bound(goal))
     return Verdict(min(trivial, upper), q, n)
+
+
+def is_path(path: Any) -> bool:
+    """Whether this can be a path."""
+    text = str(path) if isinstance(path, PurePath) else path
+    return isinstance(text, str) and text != "" and "\0" not in text
 
 
 def refuse_if(is_wrong: Any, reason: str) -> None:
@@ -135,11 +142,19 @@ def square(above: np.ndarray, n: int) -> np.ndarray:
 
 def check_same(weights: np.ndarray, given: Any) -> None:
     """Refuse a matrix unless it is the one proven, but for its diagonal and rounded asymmetry."""
-    given = np.asarray(given, np.float64)
-    refuse_if(given.shape != weights.shape, f"the proof is about {len(weights)} units")
+    try:
+        array = np.asarray(given)
+    except Exception as error:  # whatever is said by what is to become an array
+        raise ValueError(f"similarity must be an array ({error})") from error
+    is_real = array.dtype.kind in "biuf" and not np.ma.is_masked(given)
+    refuse_if(not is_real, "similarity must be an array of real numbers, none of them masked")
+    given = array.astype(np.float64)
+    is_as_large = given.shape == weights.shape
+    refuse_if(not is_as_large, f"similarity must fit: the proof is about {len(weights)} units")
     mean = np.where(given != given.T, given / 2 + given.T / 2, given)
     np.fill_diagonal(mean, 0.0)
-    refuse_if((mean != weights).any(), "the proof is about another matrix")
+    is_another = (mean != weights).any()
+    refuse_if(is_another, "similarity must fit: the proof is about another matrix")
 
 
 def whole(matrix: np.ndarray) -> np.ndarray:

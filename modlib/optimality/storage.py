@@ -9,6 +9,8 @@ from uuid import uuid4
 import numpy as np
 from scipy.sparse import issparse
 
+from modlib.validation import check_path
+
 WHOLE = (np.int8, np.int16, np.int32)
 
 
@@ -31,15 +33,31 @@ def small(values: np.ndarray) -> np.ndarray:
     return whole.astype(fitting[0]) if fitting else whole
 
 
+def _check_arrays(arrays: Any) -> None:
+    if not isinstance(arrays, Mapping):
+        raise ValueError(
+            f"arrays must be a dictionary of arrays by name. Got {type(arrays).__name__}."
+        )
+    for name, array in arrays.items():
+        is_plain = isinstance(array, np.ndarray) and not array.dtype.hasobject
+        if not isinstance(name, str) or not is_plain:
+            raise ValueError(
+                "arrays must be NumPy arrays of plain values, by name. Got, by the name of "
+                f"{name!r}, a {type(array).__name__} of {getattr(array, 'dtype', 'no dtype')}."
+            )
+
+
 def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays to a compressed NumPy archive, whole or not at all.
 
     Raises
     ------
     ValueError
-        If there is no such folder, or something at this path that is no file.
+        If there is no such folder, or something at this path that is no file; or if what is to be
+        written are no arrays by their names.
     """
-    target = Path(os.path.realpath(path))
+    _check_arrays(arrays)
+    target = Path(os.path.realpath(check_path("path", path)))
     if not target.parent.is_dir():
         raise ValueError(
             f"path must be in a folder that is there. Got {os.fspath(path)!r}: make "

@@ -27,7 +27,7 @@ from modlib.similarity.closed_form import CLOSED, ClosedForm, closed_layers, rel
 from modlib.similarity.conventions import CONVENTIONS
 from modlib.similarity.matrix import Similarity
 from modlib.similarity.measures import MEASURES, Measure
-from modlib.validation import check_choice, check_flag, check_seed, is_whole
+from modlib.validation import check_choice, check_flag, check_seed, is_iterable, is_whole
 
 DERIVATIVES = ("auto", "closed_form", "autograd")
 POOLS = ("mean",)
@@ -203,7 +203,7 @@ def similarity_matrices(
     if progress is not None:
         progress = check_flag("progress", progress)
     question = Question(units, pool, outputs, loss, probes, seed, derivatives, progress)
-    records = records_of(distinct("measures", measures))
+    records = records_of(measures)
     conventions = distinct("conventions", conventions)
     for convention in conventions:
         check_choice("convention", convention, CONVENTIONS)
@@ -237,7 +237,7 @@ def records_of(measures: Iterable[str | Measure]) -> list[Measure]:
         If a name is unknown, or one is that of two measures.
     """
     found: dict[str, Measure] = {}
-    for measure in measures:
+    for measure in distinct("measures", measures):
         if not isinstance(measure, Measure):
             check_choice("measure", measure, MEASURES)
         record = measure if isinstance(measure, Measure) else MEASURES[measure]
@@ -433,8 +433,13 @@ def unit_names(group: tuple[Layer, ...], forms: Sequence[ClosedForm | Autograd])
 
 
 def distinct(name: str, values: Any) -> list[Any]:
-    """Return values as a list, repeats removed: what is asked for twice is summed once."""
-    items = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else []
+    """Return values as a list, repeated names removed: what is asked for twice is summed once."""
+    items = list(values) if is_iterable(values) else []
     if not items:
         raise ValueError(f"{name} must be a list of at least one. Got {values!r}.")
-    return [item for index, item in enumerate(items) if item not in items[:index]]
+    first = {item: index for index, item in reversed([*enumerate(items)]) if isinstance(item, str)}
+    return [
+        item
+        for index, item in enumerate(items)
+        if not isinstance(item, str) or first[item] == index
+    ]

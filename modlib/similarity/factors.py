@@ -21,7 +21,6 @@ from modlib.similarity.closed_form import ClosedForm, Masked, under
 from modlib.similarity.compute import (
     Layers,
     Question,
-    distinct,
     forms_of,
     mean_activations,
     records_of,
@@ -140,7 +139,7 @@ def pieces_of(
     Parameters and errors are otherwise those of :func:`factors`.
     """
     question = Question(units, pool, outputs, loss, None, 0, derivatives, None)
-    records = records_of(distinct("measures", measures))
+    records = records_of(measures)
     samples = Samples(inputs, targets)
     network = Network(model, samples, outputs)
     group = find_layers(network.model, layer)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from modlib.layers.find import Layer
 from modlib.similarity.derivatives import FORWARD_COST, STACKED, Derivatives
-from modlib.validation import check_choice
+from modlib.validation import check_choice, check_flag
 
 SIDES = ("upstream", "downstream")
 Draw = Callable[[Tensor], Tensor]
@@ -215,8 +215,8 @@ class Measure:
     Raises
     ------
     ValueError
-        If the side is neither ``"upstream"`` nor ``"downstream"``, or not just one of products and
-        factors is given.
+        If the name is no text, the side neither ``"upstream"`` nor ``"downstream"``, what is to be
+        called cannot be, or not just one of products and factors is given.
     """
 
     name: str
@@ -233,7 +233,15 @@ class Measure:
     needs_outputs: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"name must be text. Got {self.name!r}.")
         check_choice("side", self.side, SIDES)
+        for name in ("products", "factors", "probe"):
+            called = getattr(self, name)
+            if called is not None and not callable(called):
+                raise ValueError(f"{name} must be a function, or None. Got {called!r}.")
+        for name in ("needs_targets", "needs_outputs"):
+            check_flag(name, getattr(self, name))
         if (self.products is None) == (self.factors is None):
             raise ValueError(
                 f"measure {self.name!r} must have either products or factors. Got "
