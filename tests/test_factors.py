@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from networks import ResidualCNN, Wired, chain, classes, numbers, seeded
+from networks import ResidualCNN, chain, classes, numbers, seeded
 from torch import nn
 
 from modlib.models import MLP
@@ -61,15 +61,6 @@ def test_there_are_no_more_directions_than_units_of_the_first_layer():
     model, x = mlp((50, 6, 5, 4)), numbers(N, 50)
     for layer, n_units in ((1, 6), (2, 5)):
         assert factors(model, x, None, layer, "input_sensitivity").shape == (N, n_units, 6)
-
-
-def smooth() -> nn.Module:
-    """A residual network with GELUs; curved beyond its layers."""
-    return seeded(lambda: Wired(
-        lambda net, x: net.head(net.h + net.act(net.inner(net.h)))
-        if setattr(net, "h", net.act(net.enter(x))) is None else None,
-        enter=nn.Linear(7, 6), act=nn.GELU(), inner=nn.Linear(6, 6), head=nn.Linear(6, 3),
-    ))  # fmt: skip
 
 
 @pytest.mark.parametrize("measure", ["covariance", "input_sensitivity", "output_sensitivity"])

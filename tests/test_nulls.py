@@ -86,29 +86,32 @@ def test_draws_are_those_of_explicit_loops(null, layer, dtype, widths):
                 )
 
 
-def test_rotations_are_orthogonal_and_prefer_no_direction():
+@pytest.mark.parametrize("n", [1, 2, 7, 64])
+def test_rotations_are_orthogonal(n):
+    turn = random_rotation(normal(n, 0, 0))
+    np.testing.assert_allclose(turn @ turn.T, np.eye(n), atol=1e-12)
+
+
+def test_rotations_prefer_no_direction():
     turns = np.array([random_rotation(normal(3, seed, 0)) for seed in range(2000)])
-    np.testing.assert_allclose(turns @ turns.transpose(0, 2, 1), np.tile(np.eye(3), (2000, 1, 1)),
-                               atol=1e-12)  # fmt: skip
-    # Of a Haar measure every entry has mean 0 and variance 1/3; the diagonal's sign is the
-    # one that an uncorrected decomposition gets wrong.
+    # Under the Haar measure every entry has mean 0 and variance 1/3. Without the correction of
+    # signs, the first entry of a Householder decomposition would never be positive.
     assert np.abs(turns.mean(axis=0)).max() < 5 / np.sqrt(3 * 2000)
     np.testing.assert_allclose((turns**2).mean(axis=0), 1 / 3, atol=5 * 0.3 / np.sqrt(2000))
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_rotations_keep_trace_and_spectrum(measure):
-    # Released values lose their signs, so signs are read from a layer whose mean is that of one
-    # factor of rank one: |R m| |R m|^T. For any measure the trace has no signs to lose.
+def test_rotations_keep_the_trace_and_the_sum_of_squared_eigenvalues(measure):
     model, x, y = mlp(), numbers(N, 7), classes(N, 4)
     known = pairwise_similarity(model, x, y, 2, measure)
     drawn = null_similarities(model, x, y, 2, measures=[measure], draws=3)
     for convention in CONVENTIONS:
         for one in drawn[measure, convention]:
             assert np.trace(one.values) == pytest.approx(np.trace(known.values), rel=1e-9)
-    signed = np.linalg.norm(pairwise_similarity(model, x, y, 2, measure, "released").values)
-    for one in drawn[measure, "released"]:  # the sum of squares of eigenvalues has none either
-        assert np.linalg.norm(one.values) == pytest.approx(signed, rel=1e-9)
+    # That of the mean of the M_k is the sum of its squared entries, whatever their signs.
+    norm = np.linalg.norm(pairwise_similarity(model, x, y, 2, measure, "released").values)
+    for one in drawn[measure, "released"]:
+        assert np.linalg.norm(one.values) == pytest.approx(norm, rel=1e-9)
 
 
 def isotropic(n: int) -> Measure:

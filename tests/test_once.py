@@ -123,12 +123,12 @@ OWN = {
 def test_the_mean_over_all_samples_is_taken_only_if_a_measure_asks_and_then_once(
     count, model, measures, n_means
 ):
-    count.everywhere(compute._mean_activations)
+    count.everywhere(compute.mean_activations)
     count.method(Autograd, "activations")
     similarity_matrices(model, *samples(), measures=measures, derivatives="autograd")
     # For both layers and both conventions at once.
     assert count.calls == {
-        "_mean_activations": n_means, "Autograd.activations": n_means * N_CHUNKS
+        "mean_activations": n_means, "Autograd.activations": n_means * N_CHUNKS
     }  # fmt: skip
 
 
@@ -168,9 +168,9 @@ def test_measures_and_layers_share_the_way_through_the_network(model, measures, 
 
 
 def test_the_closed_form_takes_the_mean_for_the_covariance_alone(count, model):
-    count.everywhere(compute._mean_activations)
+    count.everywhere(compute.mean_activations)
     others = [name for name in MEASURES if name != "covariance"]
     similarity_matrices(model, *samples(), measures=others, derivatives="closed_form")
-    assert count.calls == {"_mean_activations": 0}
+    assert count.calls == {"mean_activations": 0}
     similarity_matrices(model, *samples(), derivatives="closed_form")
-    assert count.calls == {"_mean_activations": 1}
+    assert count.calls == {"mean_activations": 1}
