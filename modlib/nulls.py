@@ -336,7 +336,9 @@ class _Turnable:
         self.n_units = len(self.mean)
         selves = np.diagonal(sums["printed"])
         self.in_use = selves > IN_USE * selves.max()
-        self.pieces = _few_directions(pieces)
+        self.pieces = pieces
+        if isinstance(pieces, Factored):  # laid out as it is multiplied
+            self.pieces = Factored(pieces.factors.mT.contiguous().mT)
         self.counts = torch.ones(self.n_samples, dtype=torch.float64)
         if isinstance(self.pieces, Masked):
             active, counts = torch.unique(self.pieces.active, dim=0, return_counts=True)
@@ -371,16 +373,6 @@ class _Turnable:
         else:
             sums = factor_products(turned.mT, ["printed"])
         return np.asarray(sums["printed"])
-
-
-def _few_directions(pieces: Pieces) -> Pieces:
-    """Products in the place of factors of many directions, which are more work to rotate."""
-    if not isinstance(pieces, Factored):
-        return pieces
-    _, n_units, n_directions = pieces.factors.shape
-    if 2 * n_directions > n_units:
-        return Whole(pieces.factors @ pieces.factors.mT)
-    return Factored(pieces.factors.mT.contiguous().mT)  # as it is multiplied, row by row
 
 
 def _sums(pieces: Pieces) -> dict[str, np.ndarray]:

@@ -134,7 +134,7 @@ def pieces_of(
     loss: Loss,
     derivatives: str = "auto",
 ) -> Piecewise:
-    """Compute the M_k of several measures: factors of them, or, unless ``factored``, whichever.
+    """Compute the M_k of several measures: factors of them, or, unless ``factored``, the smaller.
 
     Parameters and errors are otherwise those of :func:`factors`.
     """
@@ -160,15 +160,18 @@ def _gathered(form: ClosedForm | Autograd, samples: Samples, factored: bool) -> 
         return mean_activations(form, samples)
 
     parts: dict[str, list[Pieces]] = {}
+
+    def add(measure: str, pieces: Pieces) -> None:
+        parts.setdefault(measure, []).append(pieces if factored else _small(pieces))
+
     for batch in samples.batches(form.chunk):
         if isinstance(form, ClosedForm):
             for _, measure, values in form.factors(batch, means):
-                pieces = values if isinstance(values, Masked) else Factored(values)
-                parts.setdefault(measure, []).append(pieces)
+                add(measure, values if isinstance(values, Masked) else Factored(values))
         else:
             for name, record, view in form.views(batch, means):
                 with named(name, record.name):
-                    parts.setdefault(record.name, []).append(_seen(record, view, factored))
+                    add(record.name, _seen(record, view, factored))
     joined = {measure: _joined(measure, several) for measure, several in parts.items()}
     if not factored:
         return joined
@@ -213,6 +216,15 @@ FACTORS: dict[str, Callable[[View], Tensor | None]] = {
     "loss_hessian": _hessian_factors,
 }
 """Factors of the library's measures that are given by their products, or None."""
+
+
+def _small(pieces: Pieces) -> Pieces:
+    """Products in the place of factors of many directions, which take more room and more work."""
+    if not isinstance(pieces, Factored):
+        return pieces
+    _, n_units, n_directions = pieces.factors.shape
+    many = n_directions > 1 and 2 * n_directions > n_units
+    return Whole(pieces.factors @ pieces.factors.mT) if many else pieces
 
 
 def _joined(measure: str, several: Sequence[Pieces]) -> Pieces:
