@@ -624,8 +624,7 @@ def _check_positions(layer: Layer, one: Tensor, other: Tensor) -> None:
 
 def _number_in_chain(model: nn.Module, layers: tuple[Layer, ...], batch: Batch) -> int | None:
     """Number of the layer in a chain of linear and ReLU layers, or None if it is not in one."""
-    is_flat = isinstance(batch.inputs, Tensor) and batch.inputs.dim() == 2
-    if not is_flat or isinstance(batch.targets, Mapping):
+    if not isinstance(batch.inputs, Tensor) or batch.inputs.dim() != 2:
         return None
     numbers = closed_layers(model, {"it": layers})
     return None if numbers is None else numbers["it"]

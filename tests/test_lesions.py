@@ -270,6 +270,12 @@ def test_specificity_is_zero_where_damage_is_spread_alike():
     assert specificity(damage) == pytest.approx(0, abs=EXACT)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_specificity_is_never_negative_by_rounding(seed):
+    random = np.random.default_rng(seed)
+    assert specificity(np.outer(random.random(5), random.random(10))) >= 0
+
+
 def test_specificity_of_a_table_by_hand():
     # Shares 1/2, 0 / 1/4, 1/4; modules 1/2, 1/2; classes 3/4, 1/4; what is negative is zero.
     by_hand = 0.5 * math.log2(4 / 3) + 0.25 * math.log2(2 / 3) + 0.25 * math.log2(2)
@@ -564,6 +570,21 @@ def test_chance_in_the_model_is_refused():
     ))  # fmt: skip
     with pytest.raises(ValueError, match="model must compute the same each time"):
         ml.synergy(model, numbers(N, 3), classes(N), "h")
+
+
+def test_probabilities_are_refused_where_the_loss_takes_logits():
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 3), nn.Softmax(1)).double()
+    with pytest.raises(ValueError, match="model must end in logits"):
+        ml.synergy(model, numbers(N, 3), classes(N))
+
+
+def test_a_layer_that_sees_other_samples_is_refused_though_the_outputs_do_not():
+    model = seeded(lambda: Wired(
+        lambda m, x: m.head(m.centred(m.h(x) - m.h(x).mean(0)) + m.h(x).mean(0)),
+        h=nn.Linear(3, 4), centred=nn.Identity(), head=nn.Linear(4, 3),
+    ))  # fmt: skip
+    with pytest.raises(ValueError, match=r"model must treat each sample by itself.*'centred'"):
+        ml.synergy(model, numbers(N, 3), classes(N), "centred")
 
 
 def test_positions_must_be_as_many_in_all_batches():
