@@ -6,6 +6,7 @@ import torch
 from networks import ResidualCNN, Wired, classes, numbers, seeded
 from torch import nn
 
+from modlib.clustering.find import find_modules
 from modlib.models import MLP
 from modlib.nulls import (
     Excess,
@@ -16,7 +17,7 @@ from modlib.nulls import (
     random_rotation,
 )
 from modlib.seeds import generator
-from modlib.similarity.compute import pairwise_similarity
+from modlib.similarity.compute import pairwise_similarity, similarity_matrices
 from modlib.similarity.conventions import CONVENTIONS
 from modlib.similarity.factors import factors
 from modlib.similarity.measures import MEASURES, Measure
@@ -288,8 +289,6 @@ def test_a_layer_that_is_itself_rotated_has_no_excess():
 
 
 def test_an_excess_is_of_the_layer_as_it_is():
-    from modlib.clustering.find import find_modules
-
     model, x, y = mlp((7, 12, 9, 4)), numbers(N, 7), classes(N, 4)
     options = {"search": "best", "restarts": 2, "n_steps": 100, "seed": 5}
     found = excess(model, x, y, 2, "loss_hessian", "released", normalized=True, draws=3, **options)
@@ -334,8 +333,10 @@ def test_any_network_can_be_rotated(name):
     build, shape, layer, options = NETWORKS[name]
     model, x, y = build(), numbers(N, *shape), classes(N)
     drawn = null_similarities(model, x, y, layer, draws=2, **options)
+    whole = similarity_matrices(model, x, y, layers=[layer], **options)
+    name = tuple(layer) if isinstance(layer, list) else layer
     for (measure, convention), several in drawn.items():
-        known = pairwise_similarity(model, x, y, layer, measure, convention, **options)
+        known = whole[name, measure, convention]
         for one in several:
             assert one.units == known.units
             assert one.layer == known.layer
