@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 import modlib as ml
-from modlib import lesions
+from modlib import lesions, silencing
 from modlib.clustering.modules import Modules
 from modlib.lesions import Lesions, specificity
 
@@ -190,14 +190,14 @@ def test_units_of_several_layers_are_silenced_together():
 @pytest.mark.parametrize("ablation", ABLATIONS)
 @pytest.mark.parametrize("layer", [1, 2, 3])
 def test_the_rest_of_a_chain_gives_what_the_whole_model_gives(ablation, layer, monkeypatch):
-    monkeypatch.setattr(lesions, "TILE", 60)  # some sets and some samples at a time
-    monkeypatch.setattr(lesions, "TILE_SETS", 3)
-    monkeypatch.setattr(lesions, "STACK", 200)
+    monkeypatch.setattr(silencing, "TILE", 60)  # some sets and some samples at a time
+    monkeypatch.setattr(silencing, "TILE_SETS", 3)
+    monkeypatch.setattr(silencing, "STACK", 200)
     model, x, y = mlp(widths=(6, 5, 5, 5, 3)), numbers(N, 6), classes(N)
     sets = np.random.default_rng(0).random((20, 5)) < 0.5
     short = Lesions(model, x, y, layer, ablation=ablation)
     whole = Lesions(model, x, y, layer, ablation=ablation, outputs=lambda output: output)
-    assert [type(one._way).__name__ for one in (short, whole)] == ["_Chain", "_Hooked"]
+    assert [type(one._way).__name__ for one in (short, whole)] == ["Chain", "Hooked"]
     np.testing.assert_allclose(short.damages(sets), whole.damages(sets), atol=EXACT)
 
 
