@@ -32,7 +32,9 @@ def test_the_mean_of_their_products_is_the_similarity(layer, measure, derivative
     for convention, expected in {
         "printed": matrices.abs().mean(dim=0), "released": matrices.mean(dim=0).abs()
     }.items():  # fmt: skip
-        known = pairwise_similarity(model, x, y, layer, measure, convention)
+        known = pairwise_similarity(
+            model, x, y, layer, measure, convention, derivatives="autograd"
+        )  # which has the Hessian from second derivatives of the loss
         np.testing.assert_allclose(expected, known.values, rtol=1e-9, atol=1e-13)
 
 
