@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 EXPERIMENTS = {
     "paper": "experiments.paper",
+    "crossed": "experiments.crossed",
 }
 """The module of each experiment, by the experiment's name."""
 
