@@ -9,7 +9,7 @@ from torch import Tensor
 
 from experiments.chance import N_INPUTS, some
 from modlib.clustering.find import find_modules
-from modlib.lesions import Lesions
+from modlib.lesions.damage import Lesions
 from modlib.models import MLP
 from modlib.similarity.factors import factors
 from modlib.similarity.matrix import Similarity

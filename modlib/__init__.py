@@ -4,7 +4,8 @@ The names of this package are loaded when they are first used, so that importing
 What stands behind them, from the bottom up: :mod:`modlib.matrices`, :mod:`modlib.validation`;
 :mod:`modlib.models`, :mod:`modlib.samples`, :mod:`modlib.losses`, :mod:`modlib.layers`;
 :mod:`modlib.similarity`; :mod:`modlib.modularity`, :mod:`modlib.clustering`;
-:mod:`modlib.optimality`; :mod:`modlib.comparison`; and :mod:`modlib.plotting`.
+:mod:`modlib.optimality`; :mod:`modlib.comparison`; :mod:`modlib.nulls`, :mod:`modlib.lesions`; and
+:mod:`modlib.plotting`.
 """
 
 from importlib import import_module
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from modlib.clustering.modules import Modules
     from modlib.comparison import agreement, agreement_matrix, chance_level
     from modlib.layers.network import list_layers
-    from modlib.lesions import Lesion, Synergy, lesion, synergy
+    from modlib.lesions.damage import Lesion, Synergy, lesion, synergy
     from modlib.models import MLP
     from modlib.modularity import to_adjacency
     from modlib.nulls import Excess, excess
@@ -50,10 +51,10 @@ HOMES = {
     "agreement": "modlib.comparison",
     "agreement_matrix": "modlib.comparison",
     "chance_level": "modlib.comparison",
-    "lesion": "modlib.lesions",
-    "Lesion": "modlib.lesions",
-    "synergy": "modlib.lesions",
-    "Synergy": "modlib.lesions",
+    "lesion": "modlib.lesions.damage",
+    "Lesion": "modlib.lesions.damage",
+    "synergy": "modlib.lesions.damage",
+    "Synergy": "modlib.lesions.damage",
     "MLP": "modlib.models",
 }
 """The module that each name is loaded from."""

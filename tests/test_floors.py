@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[1]
 FLOORS = ("modlib", "experiments")
 # The floors within the instrument, from the bottom up; what stands on one line is of one floor.
 ROOMS = [
-    ("extras", "kernels", "matrices", "origin", "validation"),
-    ("comparison", "losses", "objective", "samples", "seeds"),
+    ("extras", "kernels", "matrices", "validation"),
+    ("comparison", "losses", "objective", "origin", "samples", "seeds"),
     ("modularity", "models"),
     ("clustering", "layers"),
     ("optimality", "similarity"),

@@ -12,9 +12,10 @@ from torch import nn
 from torch.nn import functional
 
 import modlib as ml
-from modlib import lesions, silencing
+from modlib.lesions import damage as lesions
+from modlib.lesions import silencing
 from modlib.clustering.modules import Modules
-from modlib.lesions import Lesions, specificity
+from modlib.lesions.damage import Lesions, specificity
 
 EXACT = 1e-12  # double precision through a few layers
 SINGLE = 1e-6  # single precision, averaged over samples

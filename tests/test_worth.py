@@ -16,7 +16,7 @@ from experiments.paper import run_of
 from experiments.training.run import TrainedNetwork
 from experiments.training.train import train
 from modlib.clustering.find import find_modules
-from modlib.lesions import lesion, synergy
+from modlib.lesions.damage import lesion, synergy
 from modlib.models import MLP
 from modlib.nulls import excess
 from modlib.similarity import measures

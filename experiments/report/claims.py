@@ -256,10 +256,18 @@ def judge(
     rows = []
     for convention, search in READINGS:
         reading = Reading(results, convention, search, seed, n_draws)
-        for name, claim in claims.items():
-            place = {"claim": name, "convention": convention, "search": search}
-            rows += [place | row for row in _judge(claim, reading)]
+        rows += judge_reading(reading, claims)
     return pd.DataFrame(sorted(rows, key=lambda row: row["claim"]))
+
+
+def judge_reading(reading: Reading, claims: Mapping[str, Claim]) -> list[dict[str, Any]]:
+    """Compute every part of claims in one reading: rows as :func:`judge` makes them."""
+    place = {"convention": reading.convention, "search": reading.search}
+    return [
+        {"claim": name} | place | row
+        for name, claim in claims.items()
+        for row in _judge(claim, reading)
+    ]
 
 
 def _judge(claim: Claim, reading: Reading) -> list[dict[str, Any]]:
@@ -310,13 +318,15 @@ def ledger(folder: str | os.PathLike[str], seed: int = 0, n_draws: int = N_DRAWS
     return summarize(judge(read_results(folder), seed, n_draws))
 
 
-def summarize(parts: pd.DataFrame) -> pd.DataFrame:
+def summarize(parts: pd.DataFrame, claims: Mapping[str, Claim] = CLAIMS) -> pd.DataFrame:
     """Join the parts of each claim to its verdict.
 
     Parameters
     ----------
     parts
         As :func:`judge` returns them.
+    claims
+        That they are of.
 
     Returns
     -------
@@ -328,7 +338,7 @@ def summarize(parts: pd.DataFrame) -> pd.DataFrame:
     reading = ["claim", "convention", "search"]
     return pd.DataFrame(
         [
-            dict(zip(reading, key, strict=True)) | _summary(CLAIMS[key[0]], group)
+            dict(zip(reading, key, strict=True)) | _summary(claims[key[0]], group)
             for key, group in parts.groupby(reading, sort=False)
         ]
     )

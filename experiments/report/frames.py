@@ -52,6 +52,41 @@ class Results:
         return self._of_networks("agreement")
 
     @cached_property
+    def nulls(self) -> pd.DataFrame | None:
+        """One row for each layer, method, convention and null model, or None if none was drawn."""
+        return self._if_there("nulls")
+
+    @cached_property
+    def inputs(self) -> pd.DataFrame | None:
+        """One row for each layer, method, convention and number of inputs, of examples."""
+        return self._if_there("inputs")
+
+    @cached_property
+    def resolutions(self) -> pd.DataFrame | None:
+        """One row for each layer, method, convention, null model and resolution, of examples."""
+        return self._if_there("resolutions")
+
+    @cached_property
+    def factors(self) -> pd.DataFrame | None:
+        """One row for each hidden layer: what its input sensitivity is made of."""
+        return self._if_there("factors")
+
+    @cached_property
+    def lesions(self) -> pd.DataFrame | None:
+        """One row for each layer, method, convention and way to silence its modules."""
+        return self._if_there("lesions")
+
+    @cached_property
+    def damages(self) -> pd.DataFrame | None:
+        """One row for each layer, method, convention, module and class, of examples."""
+        return self._if_there("damages")
+
+    @cached_property
+    def synergy(self) -> pd.DataFrame | None:
+        """One row for each layer, method and convention: similarity beside synergy."""
+        return self._if_there("synergy")
+
+    @cached_property
     def certificates(self) -> pd.DataFrame | None:
         """One row for each matrix whose optimum was bounded, or None if none was."""
         return self._if_there(CERTIFICATES.name)

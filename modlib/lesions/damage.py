@@ -23,7 +23,7 @@ from modlib.layers.network import Network
 from modlib.losses import Loss, Outputs, check_loss
 from modlib.samples import Samples
 from modlib.seeds import generator
-from modlib.silencing import Chain, Hooked, Look, number_in_chain, still
+from modlib.lesions.silencing import Chain, Hooked, Look, number_in_chain, still
 from modlib.validation import as_array, check_choice, check_labels, is_whole
 
 ABLATIONS = ("mean", "zero")

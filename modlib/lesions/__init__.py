@@ -1,0 +1,1 @@
+"""What units do: they are silenced, and what breaks is told."""
