@@ -38,7 +38,7 @@ from modlib.similarity.factors import Factored, Pieces, Piecewise, Whole, pieces
 from modlib.similarity.matrix import Similarity
 from modlib.similarity.measures import MEASURES, Measure
 from modlib.similarity.sums import factor_products, masked_products, outer_products, summed
-from modlib.validation import check_choice, check_flag, check_seed, is_whole
+from modlib.validation import check_choice, check_flag, check_seed, is_iterable, is_whole
 
 NULLS = ("rotation", "shuffle")
 """The null models by their names."""
@@ -287,9 +287,11 @@ def excess_of(
     """
     effort: dict[str, Any] = {"search": search, "n_steps": n_steps, "restarts": restarts}
     modules = find_modules(similarity, **effort, seed=seed)
-    qs = [find_modules(one, **effort, seed=seed).q for one in drawn]
-    if not qs:
-        raise ValueError("drawn must hold at least one similarity. Got none.")
+    listed = list(drawn) if is_iterable(drawn) else []
+    if not listed:
+        got = "none" if is_iterable(drawn) else repr(drawn)
+        raise ValueError(f"drawn must hold at least one similarity. Got {got}.")
+    qs = [find_modules(one, **effort, seed=seed).q for one in listed]
     return Excess(modules.q, np.array(qs), modules, kind)
 
 
