@@ -33,6 +33,7 @@ from modlib.similarity.matrix import Similarity
 from modlib.similarity.measures import METHODS, Method
 
 ONE_MODULE_STEPS = 1000
+BEST_RESTARTS = 3  # of the search for the best: as many again change next to nothing
 TINY_WEIGHT = 1e-3
 ENOUGH_ACCURACY = 0.8
 EPSILON = 1e-300  # of the largest variance: none that is left is near it
@@ -250,7 +251,7 @@ def _find(
 ) -> Modules:
     return find_modules(
         matrix, search=search, n_steps=config.n_steps, entropy=config.entropy,
-        seed=config.search_seed + again,
+        restarts=BEST_RESTARTS, seed=config.search_seed + again,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from modlib.similarity.factors import factors
 from modlib.similarity.matrix import Similarity
 from modlib.similarity.measures import MEASURES, METHODS, Method
 
-N_LESION_INPUTS = 1000
+N_LESION_INPUTS = 500
 """On which units are silenced."""
 ABLATIONS = ("mean", "zero")
 

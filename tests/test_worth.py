@@ -7,7 +7,12 @@ from scipy.stats import spearmanr
 
 from experiments import chance, worth
 from experiments.analysis import analyze, both_conventions
-from experiments.cause import compared, signed_labels, signed_similarities
+from experiments.cause import (
+    N_LESION_INPUTS,
+    compared,
+    signed_labels,
+    signed_similarities,
+)
 from experiments.chance import input_rows, null_rows, some
 from experiments.config import AnalysisConfig, Recipe, SettingConfig
 from experiments.engine.tables import from_rows
@@ -176,7 +181,7 @@ def test_the_product_of_the_factors_is_the_input_sensitivity(networks, digits):
 
 def test_lesions_and_synergies_are_those_of_the_library(networks, digits, tables):
     network, name = networks[1], tables["networks"][1]["network"]
-    samples = some(digits.test_inputs, digits.test_targets, 1000)
+    samples = some(digits.test_inputs, digits.test_targets, N_LESION_INPUTS)
     where = {"network": name, "layer": 1, "measure": "loss_hessian", "normalized": False,
              "convention": "printed"}  # fmt: skip
     labels = chosen(tables["modules"], **where)[0]["labels"]
