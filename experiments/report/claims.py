@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import inf, nan
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -47,7 +47,8 @@ class Claim:
     """A number of the paper, or one of its figures such as S2."""
     figure: str
     """Name of the figure of this book that shows it."""
-    rule: Callable[[Reading], rules.Numbers]
+    rule: Callable[[Any], rules.Numbers]
+    """From a reading to the numbers of the parts."""
     parts: tuple[Part, ...]
     searches: tuple[str, ...] = SEARCHES
     """With which assignments it can be read."""
@@ -260,7 +261,17 @@ def judge(
     return pd.DataFrame(sorted(rows, key=lambda row: row["claim"]))
 
 
-def judge_reading(reading: Reading, claims: Mapping[str, Claim]) -> list[dict[str, Any]]:
+class Judged(Protocol):
+    """A reading of results that rules can be put to."""
+
+    convention: str
+    search: str
+
+    def n_seeds(self, *, untrained: bool) -> int:
+        """Count the seeds that were drawn from, or raise what is lacking."""
+
+
+def judge_reading(reading: Judged, claims: Mapping[str, Claim]) -> list[dict[str, Any]]:
     """Compute every part of claims in one reading: rows as :func:`judge` makes them."""
     place = {"convention": reading.convention, "search": reading.search}
     return [
@@ -270,7 +281,7 @@ def judge_reading(reading: Reading, claims: Mapping[str, Claim]) -> list[dict[st
     ]
 
 
-def _judge(claim: Claim, reading: Reading) -> list[dict[str, Any]]:
+def _judge(claim: Claim, reading: Judged) -> list[dict[str, Any]]:
     lacks = ""
     try:
         if reading.search not in claim.searches:
