@@ -74,6 +74,7 @@ book: venv ## build the book, all warnings errors, into _build/html
 	@rm -rf $(ASIDE) $(OLD) # a page that was removed must not live on
 	$(BIN)/jupyter-book build . --all -W -n --keep-going --path-output $(ASIDE)
 	@test -f $(BUILT)/index.html
+	@$(BIN)/python -m supply bill $(BUILT)/sbom.cdx.json # linked by the page on security
 	@test ! -e $(HTML) || mv $(HTML) $(OLD)
 	@mv $(BUILT) $(HTML)
 	@rm -rf $(ASIDE) $(OLD)

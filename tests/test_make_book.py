@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+BILL = "sbom.cdx.json"  # of materials, which the book links to
 # In place of jupyter-book: writes a part of a book, does what a test asks for, writes the rest.
 STAND_IN = """#!/bin/bash
 set -eu
@@ -22,6 +23,12 @@ mkdir -p "$html"
 echo new > "$html/page.html"
 {meanwhile}
 echo new > "$html/index.html"
+"""
+# In place of Python, which is asked for nothing but the bill of materials.
+STAND_IN_FOR_PYTHON = """#!/bin/bash
+set -eu
+[ "$*" = "-m supply bill $4" ]
+echo new > "$4"
 """
 
 
@@ -43,13 +50,17 @@ def write_book(html: Path) -> None:
         (html / name).write_text("last\n")
 
 
+def write_program(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)
+
+
 def start(root: Path, meanwhile: str = "") -> subprocess.Popen:
     """`make book`, with a stand-in for jupyter-book that runs a line of shell midway."""
-    program = root / "bin" / "jupyter-book"
-    program.parent.mkdir(exist_ok=True)
-    program.write_text(STAND_IN.format(meanwhile=meanwhile))
-    program.chmod(0o755)
-    (root / "venv").mkdir(exist_ok=True)
+    for name in ("bin", "venv"):
+        (root / name).mkdir(exist_ok=True)
+    write_program(root / "bin" / "jupyter-book", STAND_IN.format(meanwhile=meanwhile))
+    write_program(root / "bin" / "python", STAND_IN_FOR_PYTHON)
     (root / "venv" / "installed").touch()
     return subprocess.Popen(
         ["make", "book", "VENV=venv", "BIN=bin"],
@@ -70,7 +81,7 @@ def book(root: Path) -> dict[str, str]:
 
 
 LAST = dict.fromkeys(("index.html", "page.html", "removed.html"), "last")
-NEW = dict.fromkeys(("index.html", "page.html"), "new")
+NEW = dict.fromkeys(("index.html", "page.html", BILL), "new")
 
 
 def left(root: Path) -> set[str]:

@@ -128,18 +128,9 @@ def test_what_is_deployed_is_what_was_built_and_read_in_a_browser():
     lines = [step.get("uses") or step.get("run", "") for step in job["steps"]]
     place = [
         next(i for i, line in enumerate(lines) if line.startswith(start))
-        for start in ("make book", "make test-site", "make sbom", "actions/upload-pages-artifact@")
+        for start in ("make book", "make test-site", "actions/upload-pages-artifact@")
     ]
     assert place == sorted(place)
-
-
-def test_the_bill_of_materials_is_deployed_with_the_site():
-    ((workflow, name),) = deployments()
-    (step,) = [
-        step for job in before(name, workflow) for each in inside(job) for step in each["steps"]
-        if "make sbom" in step.get("run", "")
-    ]  # fmt: skip
-    assert step["run"] == "make sbom BILL=_build/html/sbom.cdx.json"
 
 
 @pytest.mark.parametrize("target", ["test", "lint", "book"])
