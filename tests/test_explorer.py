@@ -9,6 +9,7 @@ import pytest
 from small import seal
 
 from experiments.engine import tables as files
+from experiments.names import setting_of
 from experiments.paper import CERTIFICATES, TABLES
 from experiments.report.examples import read_examples
 from experiments.report.explorer import encode_matrix, encode_weights, write_explorer
@@ -22,7 +23,7 @@ CERTIFIED = ("digits", "mlp-16-12", "dropout-0.4-0", 1, "loss_hessian", True)
 def folder(small_results, tmp_path_factory):
     """Results with one certificate."""
     folder = tmp_path_factory.mktemp("results")
-    for name in ("networks", "layers", "modules", "agreement"):
+    for name in ("networks", "layers", "modules", "agreement", "nulls", "lesions"):
         shutil.copy(small_results / f"{name}.parquet", folder)
     for name in ("manifest.json", "examples.safetensors"):
         shutil.copy(small_results / name, folder)
@@ -63,6 +64,19 @@ def unpack(stored) -> np.ndarray:
 def key(row) -> str:
     normalized = "normalized" if row.normalized else "raw"
     return f"{row.layer}/{row.measure}/{normalized}/{row.convention}"
+
+
+def test_modules_stand_beside_what_chance_gives(folder, written):
+    tables = read_results(folder)
+    rotations = tables.nulls[tables.nulls["null"] == "rotation"]
+    lesions = tables.lesions[~tables.lesions["signed"] & (tables.lesions["ablation"] == "mean")]
+    assert len(rotations) == len(lesions) == len(tables.modules)
+    for rows, name, column in (
+        (rotations, "rotated", "q"), (lesions, "specificity", "specificity")
+    ):  # fmt: skip
+        for row in rows.itertuples():
+            view = written[setting_of(row.network)][str(row.seed)]["views"][key(row)]
+            assert view[name] == pytest.approx([getattr(row, column), row.null_mean], abs=1e-8)
 
 
 def test_index_lists_every_setting_strength_and_seed_and_which_have_matrices(folder, written):
@@ -209,4 +223,6 @@ def test_without_a_best_search_only_the_papers_is_there(folder, tmp_path):
     files.write(TABLES["modules"], files.from_rows(TABLES["modules"], rows), path)
     seal(copy)
     view = read(write_explorer(copy, tmp_path / "explorer"))["l2-1e-05"]["1"]["views"]
-    assert set(view["2/loss_hessian/raw/released"]) == {"q", "unused", "sizes"}
+    assert set(view["2/loss_hessian/raw/released"]) == {
+        "q", "unused", "sizes", "rotated", "specificity"
+    }  # fmt: skip

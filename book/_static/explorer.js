@@ -265,12 +265,21 @@
     return `${number(view.upper)}${view.optimal ? ", and reached: proven" : ""}`;
   }
 
+  /* A number, what chance gives, and a unit of both; nothing where it was not computed. */
+  function besideChance(term, pair, unit = "") {
+    if (pair === undefined) return {};
+    const [found, byChance] = pair.map(number);
+    return { [term]: `${found}${unit}; by chance ${byChance}${unit}` };
+  }
+
   function facts(network, view, chosen) {
     const accuracy = `${(100 * network.test_accuracy).toFixed(2)} %`;
     const rows = {
       "Q, the paper’s search": number(view.q),
       "Q, best search": view.q_best === undefined ? "not searched for" : number(view.q_best),
       "Bound on any Q": bound(view),
+      ...besideChance("Q beside rotations", view.rotated),
+      ...besideChance("Specificity of damage", view.specificity, " bits"),
       "Sizes": chosen.sizes.join(", ") || "none",
       "Effective number of modules": effectiveNumber(chosen.sizes).toFixed(2),
       "Unused units": String(view.unused),

@@ -119,10 +119,17 @@ def setting_data(tables: Results, examples: Examples | None, networks: pd.DataFr
 
     Of every network these are its accuracy and, for each layer, method and convention, ``q``,
     ``q_best`` (missing where no best was looked for), the sizes of the clusters of both, and
-    ``upper``, a bound on any assignment's Q, where the matrix has a certificate. Of the example
-    networks they are also the labels, the matrices and the weights of the first layer.
+    ``upper``, a bound on any assignment's Q, where the matrix has a certificate; and where the
+    tables tell, what the modules are worth: ``rotated``, Q of the layer and the mean of its
+    rotations on the same inputs, and ``specificity``, in bits, of the damage when they are silenced
+    and the mean of random assignments. Of the example networks they are also the labels, the
+    matrices and the weights of the first layer.
     """
-    bounds = _bounds(tables.certificates, networks["network"])
+    told = [
+        _bounds(tables.certificates, networks["network"]),
+        _beside_chance(_rotations(tables), networks["network"], "rotated", "q"),
+        _beside_chance(_lesions(tables), networks["network"], "specificity", "specificity"),
+    ]
     modules = tables.modules[tables.modules["network"].isin(networks["network"])]
     rows = dict(list(modules.groupby("network", sort=False)))
     data = {}
@@ -130,8 +137,9 @@ def setting_data(tables: Results, examples: Examples | None, networks: pd.DataFr
         name = network["network"]
         units = _units(examples, name, tables) if examples and name in examples.networks else {}
         views = {_key(row): _view(row, bool(units)) for row in rows[name].to_dict("records")}
-        for key, bound in bounds.get(name, {}).items():
-            views[key] |= bound
+        for more in told:
+            for key, found in more.get(name, {}).items():
+                views[key] |= found
         data[str(network["seed"])] = {
             "test_accuracy": round(network["test_accuracy"], DIGITS),
             "kept": network["kept"],
@@ -149,6 +157,28 @@ def _bounds(certificates: pd.DataFrame | None, networks: pd.Series) -> dict[str,
                 _key(row | {"convention": CERTIFIED_CONVENTION})
             ] = bound
     return bounds
+
+
+def _rotations(tables: Results) -> pd.DataFrame | None:
+    rows = tables.nulls
+    return None if rows is None else rows[rows["null"] == "rotation"]
+
+
+def _lesions(tables: Results) -> pd.DataFrame | None:
+    rows = tables.lesions
+    return None if rows is None else rows[~rows["signed"] & (rows["ablation"] == "mean")]
+
+
+def _beside_chance(
+    rows: pd.DataFrame | None, networks: pd.Series, name: str, column: str
+) -> dict[str, dict[str, Data]]:
+    """A number and its mean by chance, by network and view."""
+    found: dict[str, dict[str, Data]] = {}
+    if rows is not None:
+        for row in rows[rows["network"].isin(networks)].to_dict("records"):
+            pair = [round(row[column], DIGITS), round(row["null_mean"], DIGITS)]
+            found.setdefault(row["network"], {})[_key(row)] = {name: pair}
+    return found
 
 
 def _key(row: Data) -> str:
