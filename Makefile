@@ -24,9 +24,12 @@ TORCH_INDEX :=
 TORCH_PAIR := torch-pair.txt
 # Tables for `make bench`; all unless named.
 TABLES :=
-# Chapters run in their own folder, where a relative path would lead elsewhere.
+# Chapters run in their own folder, where a relative path would lead elsewhere. Not by abspath, which
+# would take a path with a space in it for two.
 ifdef MODLIB_DATA
-export MODLIB_DATA := $(abspath $(MODLIB_DATA))
+ROOTED := $(filter /% ~%,$(firstword $(MODLIB_DATA)))
+override MODLIB_DATA := $(if $(ROOTED),,$(CURDIR)/)$(MODLIB_DATA)
+export MODLIB_DATA
 endif
 
 .PHONY: help

@@ -55,7 +55,7 @@ def write_program(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def start(root: Path, meanwhile: str = "") -> subprocess.Popen:
+def start(root: Path, meanwhile: str = "", *variables: str) -> subprocess.Popen:
     """`make book`, with a stand-in for jupyter-book that runs a line of shell midway."""
     for name in ("bin", "venv"):
         (root / name).mkdir(exist_ok=True)
@@ -63,14 +63,14 @@ def start(root: Path, meanwhile: str = "") -> subprocess.Popen:
     write_program(root / "bin" / "python", STAND_IN_FOR_PYTHON)
     (root / "venv" / "installed").touch()
     return subprocess.Popen(
-        ["make", "book", "VENV=venv", "BIN=bin"],
+        ["make", "book", "VENV=venv", "BIN=bin", *variables],
         cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
 
 
-def make(root: Path, meanwhile: str = "") -> int:
-    process = start(root, meanwhile)
+def make(root: Path, meanwhile: str = "", *variables: str) -> int:
+    process = start(root, meanwhile, *variables)
     process.communicate()
     return process.returncode
 
@@ -142,3 +142,21 @@ def test_the_build_is_strict_and_reads_every_page_anew(root):
     assert make(root) == 0
     arguments = (root / "arguments").read_text().split()
     assert {"--all", "-W", "-n", "--keep-going"} <= set(arguments)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("data", "{root}/data"),
+        ("my data/for MNIST", "{root}/my data/for MNIST"),
+        ("/my data/für MNIST", "/my data/für MNIST"),
+        ("~/my data", "~/my data"),  # read as the home folder by the library
+    ],
+)
+def test_chapters_are_told_where_the_data_are_from_the_root_on(root, given, expected, monkeypatch):
+    told = 'echo "$MODLIB_DATA" > told'
+    assert make(root, told, f"MODLIB_DATA={given}") == 0
+    assert (root / "told").read_text().strip() == expected.format(root=root)
+    monkeypatch.setenv("MODLIB_DATA", given)
+    assert make(root, told) == 0
+    assert (root / "told").read_text().strip() == expected.format(root=root)
