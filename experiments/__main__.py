@@ -87,8 +87,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_claims(commands: Any) -> None:
-    claims = commands.add_parser("claims", help="decide the claims of the paper by the rules")
+    claims = commands.add_parser("claims", help="decide claims by the rules written down for them")
     claims.set_defaults(command=_claims)
+    claims.add_argument("about", nargs="?", choices=ABOUT, default="paper", help=(
+        "claims of the paper; or our own questions: what its modules are worth, and whether the "
+        "measures find modules that are known (default: paper)"
+    ))  # fmt: skip
     claims.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help=(
         "folder of results (default: results)"
     ))  # fmt: skip
@@ -195,10 +199,30 @@ def _status(options: Any) -> int:
 
 
 def _claims(options: Any) -> int:
+    print(FORMATS[options.format](ABOUT[options.about](options.results)))
+    return 0
+
+
+def _about_paper(folder: Path) -> "pd.DataFrame":
     from experiments.report.claims import ledger
 
-    print(FORMATS[options.format](ledger(options.results / "paper")))
-    return 0
+    return ledger(folder / "paper")
+
+
+def _about_worth(folder: Path) -> "pd.DataFrame":
+    from experiments.report.frames import read_results
+    from experiments.report.questions import worth_ledger
+
+    return worth_ledger(read_results(folder / "paper"))
+
+
+def _about_truth(folder: Path) -> "pd.DataFrame":
+    from experiments.report.crossed import read_crossed, truth_ledger
+
+    return truth_ledger(read_crossed(folder / "crossed"))
+
+
+ABOUT = {"paper": _about_paper, "worth": _about_worth, "truth": _about_truth}
 
 
 def _table(claims: "pd.DataFrame") -> str:

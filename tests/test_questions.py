@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments import __main__ as command
 from experiments.report import crossed
+from experiments.report.claims import CLAIMS
 from experiments.report.crossed import TRUTH, Truths, agreement_between, truth_ledger
 from experiments.report.frames import read_results
 from experiments.report.questions import (
@@ -192,6 +194,20 @@ def test_chance_and_cause_are_read_from_the_tables(small_results):
     verdicts = worth_ledger(results, n_draws=50)
     assert set(verdicts["convention"]) == {"printed", "released"}
     assert (verdicts.query("claim == 'why-1'")["lacks"] != "").all()
+
+
+@pytest.mark.parametrize(
+    ("about", "names"), [("worth", CHANCE | WHY | CAUSE | BY_ZERO), ("paper", CLAIMS)]
+)
+def test_the_command_prints_the_ledger_that_is_asked_for(small_results, capsys, about, names):
+    assert command.main(["claims", about, "--results", str(small_results.parent)]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"{name}: " in printed for name in names)
+
+
+def test_the_command_says_that_tables_of_known_modules_are_missing(tmp_path, capsys):
+    assert command.main(["claims", "truth", "--results", str(tmp_path)]) == 1
+    assert "run python -m experiments run crossed" in capsys.readouterr().err
 
 
 def test_signed_rows_serve_both_conventions(small_results):
