@@ -4,6 +4,7 @@ import threading
 from contextlib import contextmanager
 from functools import partial
 
+import dask
 import pytest
 from distributed import Client, LocalCluster, get_worker
 
@@ -218,3 +219,15 @@ def test_processes_of_our_own_are_started_again_if_one_is_killed_while_it_starts
     ):
         pass
     assert len(starts) == workers.N_STARTS
+
+
+def test_processes_here_do_not_watch_themselves_while_they_wait():
+    def watched() -> dict:
+        return {name: dask.config.get(name) for name in workers.QUIET}
+
+    with connect(1) as client:
+        (of_worker,) = client.run(watched).values()
+        assert of_worker == workers.QUIET
+        assert client.run_on_scheduler(watched) == workers.QUIET
+        assert client.submit(sum, [1, 2]).result() == 3
+    assert dask.config.get("distributed.worker.profile.enabled")  # elsewhere all is as it was

@@ -10,6 +10,16 @@ from distributed.utils import silence_logging_cmgr
 
 from experiments.engine.cause import in_short
 
+QUIET = {
+    # With no more than one task at each worker, the last tasks are spread over all.
+    "distributed.scheduler.worker-saturation": 1.0,
+    # Runs take minutes: nobody reads what Dask would otherwise look at many times in a second.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.admin.tick.interval": "1s",
+}
+"""Settings of Dask: as they come, its processes take a tenth of a core while they wait."""
 N_STARTS = 3
 CONNECT_SECONDS = 20  # a scheduler that is there answers at once
 
@@ -31,8 +41,7 @@ def connect(n_workers: int, scheduler: str | None = None) -> Iterator[Client]:
         If no scheduler answers there.
     """
     with (
-        # With no more than one task at each worker, the last tasks are spread over all.
-        dask.config.set({"distributed.scheduler.worker-saturation": 1.0}),
+        dask.config.set(QUIET),
         silence_logging_cmgr(logging.CRITICAL),  # what it would say, we say in a sentence
     ):
         if scheduler:
