@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from modlib.clustering.moves import count_links
-from modlib.kernels import WORD
+from modlib.kernels import WORD, WORD_ANEW
 
 SUM = """
 import sys
@@ -18,6 +18,18 @@ def thrice(x): return 3 * x
 for function in (twice, thrice):
     function.__module__ = {module!r}
     assert kernels.njit(function)(1) > 1
+"""
+
+
+# Numba keeps no function without a source file, just as if no folder could be written to.
+UNKEPT = """
+import sys
+from modlib.kernels import kernel
+sys.stderr.isatty = lambda: True
+def twice(x): return 2 * x
+twice.__module__ = "modlib.any"
+for compiled in (kernel(twice), kernel(nogil=True)(twice)):
+    print(compiled(21), compiled.targetoptions.get("nogil", False))
 """
 
 
@@ -38,6 +50,29 @@ def test_at_a_terminal_compiling_is_announced_once_for_all_functions():
 )
 def test_nothing_is_said_where_nobody_looks_or_of_functions_of_others(at_terminal, module):
     assert stderr_of(at_terminal=at_terminal, module=module) == ""
+
+
+def test_where_nothing_can_be_kept_a_kernel_is_compiled_all_the_same_and_that_is_said():
+    done = subprocess.run(
+        [sys.executable, "-c", UNKEPT], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["42 False", "42 True"]
+    assert done.stderr == WORD_ANEW + "\n"
+
+
+def test_a_kernel_is_kept_beside_its_source(tmp_path):
+    """With options, too: these are for the loops that share their work among threads."""
+    source = "from modlib.kernels import kernel\n@kernel(nogil=True)\ndef twice(x): return 2 * x\n"
+    (tmp_path / "twice.py").write_text(source)
+    run = "from twice import twice; assert twice(21) == 42; print(*twice.stats.cache_hits.values())"
+    counts = [
+        subprocess.run(
+            [sys.executable, "-c", run], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for _ in range(2)
+    ]
+    assert counts == ["", "1"]
+    assert list((tmp_path / "__pycache__").glob("twice.twice-*.nbi"))
 
 
 def test_a_kernel_computes_what_its_function_does():
