@@ -40,11 +40,9 @@ def pick(output: Any, outputs: Outputs = None) -> tuple[Tensor, ...]:
         If there is no such thing, or it is not clear what counts.
     """
     check_outputs(outputs)
-    if isinstance(output, Tensor) and outputs is None:
-        return (output,)
     if outputs is None:
-        return (_only(_parts_of(output)),)
-    if callable(outputs):
+        picked = output if isinstance(output, Tensor) else _only(_parts_of(output))
+    elif callable(outputs):
         picked = _called("outputs", outputs, output)
     elif isinstance(outputs, (list, tuple)):
         picked = tuple(_part(output, one) for one in outputs)

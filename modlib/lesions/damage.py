@@ -256,7 +256,9 @@ def specificity(damage: Any) -> float:
         raise ValueError(
             f"damage must be finite. Got {int((~np.isfinite(array)).sum())} entries that are not."
         )
-    return float(_specificities(array[None].astype(np.float64))[0])
+    damages = array[None].astype(np.float64)
+    _, exponent = np.frexp(np.abs(damages).max(initial=0.0))
+    return float(_specificities(np.ldexp(damages, -exponent))[0])  # scaled, so that sums are finite
 
 
 def _specificities(damages: np.ndarray) -> np.ndarray:
