@@ -40,6 +40,7 @@ def pick(output: Any, outputs: Outputs = None) -> tuple[Tensor, ...]:
         If there is no such thing, or it is not clear what counts.
     """
     check_outputs(outputs)
+    picked: Any
     if outputs is None:
         picked = output if isinstance(output, Tensor) else _only(_parts_of(output))
     elif callable(outputs):

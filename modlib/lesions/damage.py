@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from modlib.extras import need
 from modlib.layers.find import find_layers, name_of
 from modlib.layers.network import Network
+from modlib.lesions.silencing import Chain, Hooked, Look, number_in_chain, still
 from modlib.losses import Loss, Outputs, check_loss
 from modlib.samples import Samples
 from modlib.seeds import generator
-from modlib.lesions.silencing import Chain, Hooked, Look, number_in_chain, still
 from modlib.validation import as_array, check_choice, check_labels, is_whole
 
 ABLATIONS = ("mean", "zero")
