@@ -5,21 +5,36 @@ input is good after all; then the result is compared with that of the plain form
 """
 
 from fractions import Fraction
+from math import inf, nan
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 
-from modlib.clustering.best import best_modules
+from modlib.clustering.best import best_modules, best_modules_of_sparse
+from modlib.clustering.consensus import consensus
 from modlib.clustering.find import find_modules
+from modlib.clustering.modules import Modules
 from modlib.clustering.monte_carlo import monte_carlo_modules
 from modlib.clustering.spectral import spectral_modules
-from modlib.comparison import agreement, agreement_matrix, pairwise_agreement
+from modlib.comparison import agreement, agreement_matrix, chance_level, pairwise_agreement
+from modlib.layers.find import find_layers, n_hidden_layers
+from modlib.lesions.damage import specificity
+from modlib.losses import losses, pick
 from modlib.models import MLP
 from modlib.modularity import effective_number, modularity, modularity_matrix, to_adjacency
+from modlib.nulls import excess_of
 from modlib.optimality.certificate import certify
-from modlib.similarity.compute import pairwise_similarity
+from modlib.optimality.checker import check
+from modlib.optimality.storage import write_arrays
+from modlib.samples import Samples
+from modlib.seeds import generator
+from modlib.similarity.compute import pairwise_similarity, similarity_matrices
 from modlib.similarity.conventions import normalize
+from modlib.similarity.matrix import Similarity
+from modlib.similarity.measures import Measure
 
 SIMILARITY = np.array([[4.0, 2.0, 0.0], [2.0, 6.0, 1.0], [0.0, 1.0, 3.0]])
 ADJACENCY = SIMILARITY * (1 - np.eye(3))
@@ -169,6 +184,7 @@ BAD_LABELS = {
     "beyond 64 bits": ([0, 1, 2**70], "must be whole numbers. Got dtype object"),
     "beyond int64": (np.array([0, 1, 2**64 - 1], np.uint64), "from 0 on. Got 18446744073709551615"),
     "below -1": ([0, 1, -2], r"must be -1 \(unused\) or a cluster from 0 on. Got -2"),
+    "a graph": (nx.path_graph(3), "must be an array of numbers. Got a Graph"),
     "None": (None, r"one label per unit. Got shape \(\)"),
     "a number": (3, r"one label per unit. Got shape \(\)"),
     "empty": ([], r"one label per unit. Got shape \(0,\)"),
@@ -312,10 +328,44 @@ BAD_SEARCHES = [
 ]
 
 
+NO_LIMIT = [None, "1", [1.0], True, nan, 1j, np.ones(2), np.array("a"), torch.ones(2, 2)]
+W, V = csr_array(ADJACENCY), np.ones((1, 3))
+BAD_SEARCHES += [
+    *((lambda v=v: best_modules(B, deadline=v), "deadline must be a number: ") for v in NO_LIMIT),
+    *((lambda v=v: best_modules(B, bound=v), "bound must be a number: ") for v in NO_LIMIT),
+    *(
+        (lambda v=v: best_modules_of_sparse(W, V, [-1.0], bound=v), "bound must be a number: ")
+        for v in NO_LIMIT
+    ),
+    (lambda: best_modules(B, n_rounds=10**30), "n_rounds must be at most 1,000,000,000. Got 10000"),
+    (lambda: best_modules(B, patience=10**10), "patience must be at most 1,000,000,000. Got 10000"),
+    (lambda: find_modules(SIMILARITY, restarts=10**10), "restarts must be at most 1,000,000,000. "),
+    (lambda: best_modules_of_sparse([[1, 2], [3]], V, [1.0]), "weights must be .* Got list."),
+    (lambda: best_modules_of_sparse(W * 1j, V, [1.0]), "weights must be real .* dtype complex128"),
+    (lambda: best_modules_of_sparse(W, "a", [1.0]), "nulls must be an array of real .* dtype <U1"),
+    (lambda: best_modules_of_sparse(W, V * 1j, [1.0]), "nulls must be .* dtype complex128"),
+    (lambda: best_modules_of_sparse(W, V, None), "signs must be an array of real .* dtype object"),
+    (lambda: best_modules_of_sparse(W, V, 1.0), r"signs must be a list of numbers. Got shape \(\)"),
+    (lambda: consensus(SIMILARITY, seed=3), "seed must be left out: pass seeds. Got 3"),
+    (lambda: consensus(SIMILARITY, np.array(3)), "seeds must be a number of seeds, or a list"),
+    (lambda: consensus(SIMILARITY, 10**12), "seeds must be at most 1,000,000. Got 1000000000000"),
+    (lambda: consensus(SIMILARITY, 2, draws=10**12), "draws must be at most 1,000,000. Got 1000"),
+    (lambda: chance_level(LABELS, LABELS, n_permutations=10**12), "n_permutations must be at most"),
+]
+
+
 @pytest.mark.parametrize(("call", "message"), BAD_SEARCHES)
 def test_searches_refuse_what_would_mislead_them(call, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         call()
+
+
+@pytest.mark.parametrize("scale", [2.0**1020, 2.0**-1060], ids=["huge", "tiny"])
+def test_the_best_modules_do_not_depend_on_the_scale_of_the_matrix(scale):
+    matrix = np.ones((40, 40)) - 2 * np.kron(1 - np.eye(2), np.ones((20, 20)))
+    labels = best_modules(matrix * scale, n_restarts=1, bound=inf)  # whose sum is no number
+    np.testing.assert_array_equal(labels[:20] == labels[0], True)
+    np.testing.assert_array_equal(labels[20:] == labels[0], False)
 
 
 def test_fractions_are_numbers():
@@ -361,3 +411,87 @@ def test_numbers_of_numpy_are_numbers():
         resolution=np.int64(1),
     )  # fmt: skip
     np.testing.assert_array_equal(one.labels, other.labels)
+
+
+# --------------------------------------------------------------------------- everything else
+
+
+def no_function(value):
+    raise KeyError("logits")
+
+
+OUTPUT = torch.zeros(2, 3)
+OTHERS = [
+    (lambda: pairwise_agreement([LABELS], None), "measures must be a list of names. Got None"),
+    (lambda: pairwise_agreement([LABELS], "rand"), "measures must be a list of names. Got 'rand'"),
+    (lambda: MLP([10**19, 4, 3]), "widths must give no layer more than 2,147,483,648 weights. Got"),
+    (lambda: MLP(b"bytes"), "widths must be at least three whole numbers .* Got b'bytes'"),
+    (lambda: n_hidden_layers(None), "model must be a torch.nn.Module. Got NoneType"),
+    (lambda: find_layers(3, 1), "model must be a torch.nn.Module. Got int"),
+    (lambda: pick(OUTPUT, 2.5), "outputs must be a key, an index, a list .* Got 2.5"),
+    (lambda: pick({"a": OUTPUT}, no_function), "outputs must be a .* no_function, .* KeyError"),
+    (lambda: pick(OUTPUT.long()), "outputs must pick tensors of real numbers. Got torch.int64"),
+    (lambda: losses(OUTPUT, None), "picked must be a tuple of tensors .* Got Tensor"),
+    (lambda: losses((OUTPUT,), None, len), r"loss must be a function .* Got len, .* \(2 given\)"),
+    (lambda: losses((OUTPUT,), None, "mae"), "loss must be one of 'cross_entropy', .* Got 'mae'"),
+    (lambda: Samples({}, OUTPUT), "inputs must hold at least one sample. Got none"),
+    (lambda: next(Samples([None]).batches(1)), "inputs must be a tensor or .* Got NoneType"),
+    (lambda: sensitivities(outputs=nan), "outputs must be a key, an index, .* Got nan"),
+    (lambda: Modules(None, 0.0), "labels must be a NumPy array with an axis of units. Got NoneT"),
+    (lambda: Modules(LABELS, 0.0, units="abc"), "units must be the names of 3 units. Got 'abc'"),
+    (lambda: Similarity(SIMILARITY, units=(1, 2)), "units must be the names of 3 .* Got 2 names"),
+    (lambda: Similarity(SIMILARITY, units=([], 1, 2)), r"units must have names .* keys. Got \[\]"),
+    (
+        lambda: Measure("mine", "upstream", products=3),
+        "products must be a function, or None. Got 3",
+    ),
+    (lambda: Measure("mine", "upstream", products=len, needs_targets=1), "needs_targets must be T"),
+    (lambda: Measure(None, "upstream", products=len), "name must be text. Got None"),
+    (lambda: generator(0, 3), "purpose must be text, such as 'dropout'. Got 3"),
+    (lambda: generator(0, "split", "disk"), "device must be 'cpu', or another .* Got 'disk': "),
+    (lambda: generator(0, "split", 0), "device must be 'cpu', or another .* Got 0: a int"),
+    (lambda: write_arrays(3, {}), "path must be a path, as text or as a pathlib.Path. Got 3"),
+    (lambda: write_arrays("", {}), "path must be a path, as text or as a pathlib.Path. Got ''"),
+    (lambda: write_arrays("a", [LABELS]), "arrays must be a dictionary of arrays by .* Got list"),
+    (lambda: write_arrays("a", {"b": [1]}), "arrays must be NumPy arrays .* 'b', a list of no dt"),
+    (lambda: check(3), "path must be that of a file, as text or Path. Got 3"),
+    (lambda: excess_of(SIMILARITY, None), "drawn must hold at least one similarity. Got None"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), OTHERS)
+def test_whatever_is_odd_is_refused_by_name(call, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        call()
+
+
+@pytest.mark.parametrize("name", ["layers", "measures", "conventions"])
+@pytest.mark.parametrize(
+    "value", [np.array(1), np.ones((2, 2)), torch.ones(2, 2), [csr_array(np.eye(2))]], ids=repr
+)
+def test_lists_of_what_is_no_name_are_refused(name, value):
+    zeros = torch.zeros(2, 4), torch.zeros(2, dtype=torch.int64)
+    with pytest.raises(ValueError, match=f"^{name[:-1]}s? must be .* Got "):
+        similarity_matrices(MLP((4, 3, 2)), *zeros, **{name: value})
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [SIMILARITY * 1j, np.ma.masked_equal(SIMILARITY, 1), [[1.0], [1.0, 2.0]], "a", None],
+    ids=["complex", "masked", "ragged", "text", "objects"],
+)
+def test_a_proof_is_never_about_what_is_no_matrix_of_numbers(matrix, tmp_path):
+    certify(SIMILARITY).save(tmp_path / "proof.npz")
+    matrix = np.array([[None]]) if matrix is None else matrix
+    with pytest.raises(ValueError, match=r"^similarity must be an array"):
+        check(tmp_path / "proof.npz", matrix)
+
+
+def test_names_of_units_may_come_in_a_list():
+    assert Modules(LABELS, 0.0, units=["a", "b", "c"]).members(0) == ("a",)
+
+
+def test_specificity_of_damage_is_a_number_whatever_its_size():
+    # Two modules hurt one class each, by as much: one bit.
+    for size in (1.0, 1e308, 1e-308):
+        assert specificity(np.eye(2) * size) == 1.0
