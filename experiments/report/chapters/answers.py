@@ -1,0 +1,51 @@
+"""Verdicts on our own questions as a chapter shows them: a table of all parts of some of them."""
+
+from collections.abc import Mapping
+from html import escape
+
+import pandas as pd
+
+from experiments.report.chapters.ledger import SIGNS, interval_text
+from experiments.report.claims import Claim, summarize
+from experiments.report.figures import CONVENTION_NAMES
+
+
+def answers_html(parts: pd.DataFrame, questions: Mapping[str, Claim]) -> str:
+    """Write what became of each question, and of each of its parts, in both conventions.
+
+    Parameters
+    ----------
+    parts
+        As :func:`experiments.report.questions.judge_worth` returns them.
+    questions
+        Those to show, by name. Each links to its rule, and to its figure on the same page.
+    """
+    parts = parts[parts["claim"].isin(list(questions))]
+    verdicts = summarize(parts, questions).set_index(["claim", "convention"])["verdict"]
+    rows = [row for name in questions for row in _rows(name, questions[name], parts, verdicts)]
+    html = pd.DataFrame(rows).to_html(index=False, border=0, escape=False, classes="ledger")
+    return f'<div style="overflow-x: auto">{html}</div>'
+
+
+def _rows(
+    name: str, question: Claim, parts: pd.DataFrame, verdicts: pd.Series
+) -> list[dict[str, str]]:
+    """The verdict with the statement, then a row for each part."""
+    own = parts[parts["claim"] == name]
+    rule = f'<a href="../book/hypotheses.html#{name}">{escape(question.title)}</a>'
+    figure = f'<a href="#{question.figure}">{name}</a>'
+    head = {"": figure, "question, and its numbers": rule, "must lie": ""}
+    head |= {
+        told: f"<strong>{SIGNS[verdicts[name, of]]} {verdicts[name, of]}</strong>"
+        for of, told in CONVENTION_NAMES.items()
+    }
+    rows = [head]
+    for letter, both in own.groupby("part", sort=True):
+        by_convention = both.set_index("convention")
+        first = both.iloc[0]
+        row = {"": letter, "question, and its numbers": escape(first["quantity"])}
+        row["must lie"] = first["place"].replace("-", "\u2212")
+        for of, told in CONVENTION_NAMES.items():
+            row[told] = f"<small>{interval_text(by_convention.loc[of])}</small>"
+        rows.append(row)
+    return rows
