@@ -22,6 +22,7 @@ from modlib.seeds import generator
 from modlib.validation import check_choice
 
 TASKS = ("crossed", "parallel")
+"""What the heads may be asked."""
 SOURCES, N_HEADS, N_CLASSES = ("A", "B"), 2, 3
 PAIRS_PER_VALIDATION = 10  # that are trained on, for each that validates
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
+import pandas as pd
 import papermill
 import pytest
 import torch
@@ -28,10 +29,12 @@ from experiments.pairs import (
 )
 from experiments.planted import plant, planted_labels, uproot
 from experiments.recovery import analyze, planted_truths, similarities_of, told_truths
+from experiments.report.chapters import crossed as drawings
 from experiments.training.heads import train_heads
 from experiments.training.loop import fit
 from experiments.training.train import train
 from experiments.truth import (
+    TRUTHS,
     Truth,
     expected_element,
     head_effects,
@@ -41,6 +44,8 @@ from experiments.truth import (
 )
 from modlib.comparison import agreement, chance_level
 from modlib.models import MLP
+from modlib.similarity.conventions import CONVENTIONS
+from modlib.similarity.measures import MEASURES
 
 WIDTHS = (8, 8, 4, 6)
 A, B = torch.tensor([3, 4, 7, 0]), torch.tensor([8, 5, 9, 1])
@@ -580,6 +585,45 @@ def test_the_notebook_is_told_all_that_a_run_is(config):
 def test_what_makes_no_sense_is_refused(parameters, message):
     with pytest.raises(ValueError, match=message):
         CrossedConfig.from_parameters(parameters)
+
+
+def test_bars_are_the_mean_recoveries_of_networks_and_dots_their_own():
+    key = {"layer": 1, "normalized": False, "by": "intervention"}
+    scores = pd.DataFrame(
+        [
+            key | {"measure": measure, "convention": convention, "truth": truth, "recovery": value}
+            for measure in MEASURES
+            for convention in CONVENTIONS
+            for truth in TRUTHS
+            for value in ((0.25, 0.75) if measure == "covariance" else (None, 1.0))
+        ]
+    )
+    ax = drawings.draw_recoveries(scores).axes[0]
+    heights = np.array([bar.get_height() for bar in ax.patches]).reshape(2, 8)
+    assert heights.tolist() == [[0.5, 0, 1, 0, 1, 0, 1, 0]] * 2  # none is normalised
+    dots = [list(line.get_ydata()) for line in ax.lines if line.get_marker() == "."]
+    assert dots[:3] == [[0.25, 0.75], [], [1.0]]
+
+
+def test_units_are_drawn_by_their_shares():
+    units = pd.DataFrame({"layer": [1, 1, 2], "source_share": [0.25, None, 1.0],
+                          "head_share": [0.5, None, 0.0]})  # fmt: skip
+    panels = drawings.draw_truths(units).axes
+    (first,) = [line for line in panels[0].lines if line.get_marker() == "o"]
+    assert [first.get_xdata()[0], first.get_ydata()[0]] == [0.25, 0.5]
+    assert np.isnan(first.get_xdata()[1])
+    assert [ax.get_title() for ax in panels] == ["layer 1", "layer 2"]
+
+
+def test_pairs_are_drawn_side_by_side_with_their_classes():
+    pairs = random_pairs(n_pixels=4)
+    panels = drawings.draw_pairs(pairs, 3).axes
+    inputs, targets = pairs[:3]
+    for ax, pixels, (one, other) in zip(panels, inputs.numpy(), targets.tolist(), strict=True):
+        image = np.asarray(ax.images[0].get_array())
+        assert np.array_equal(image[:, :2].ravel(), pixels[:4])
+        assert np.array_equal(image[:, 2:].ravel(), pixels[4:])
+        assert ax.get_title() == f"head 1: {one}, 2: {other}"
 
 
 def test_the_notebook_draws_its_figures_and_leaves_its_tables(tmp_path):

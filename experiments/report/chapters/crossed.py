@@ -81,7 +81,7 @@ def draw_recoveries(scores: pd.DataFrame, by: str = "intervention") -> Figure:
             _draw_bars(ax, here)
             ax.set_title(f"layer {layer}, {convention}")
         row[0].set_ylabel("recovery")
-    axes[0, 0].legend()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     for ax in axes[-1]:
         ax.set_xticks(
             range(len(METHODS)), plotting.METHOD_NAMES, rotation=45, ha="right",
