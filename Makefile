@@ -68,6 +68,10 @@ venv: $(VENV)/installed ## set up the environment in .venv from the lock
 # Arrays in chapters are small: more threads would spend their time waiting for each other.
 book test test-site: export OMP_NUM_THREADS := 1
 book test test-site: export OPENBLAS_NUM_THREADS := 1
+# Without a home folder to write to, Matplotlib would say in every chapter that it has none.
+ifeq ($(shell test -w "$$HOME" || echo none),none)
+book test: export MPLCONFIGDIR ?= $(CURDIR)/_build/matplotlib
+endif
 
 # Built aside and moved as a whole at the end: until then, the last good book stays where it is. What
 # a failed build leaves, reports of chapters among it, stays aside until the next.

@@ -35,7 +35,7 @@ echo new > "$4"
 @pytest.fixture
 def root(tmp_path):
     """A folder with the Makefile alone, and a book that was built before."""
-    root = tmp_path / "a checkout"
+    root = tmp_path / "ein Ordner für Prüfungen"
     root.mkdir()
     shutil.copy(ROOT / "Makefile", root)
     for name in ("requirements.lock", "cuda.lock", "pyproject.toml"):
@@ -160,3 +160,16 @@ def test_chapters_are_told_where_the_data_are_from_the_root_on(root, given, expe
     monkeypatch.setenv("MODLIB_DATA", given)
     assert make(root, told) == 0
     assert (root / "told").read_text().strip() == expected.format(root=root)
+
+
+@pytest.mark.parametrize(
+    ("home", "expected"), [("{root}", ""), ("/dev/null/none", "{root}/_build")]
+)
+def test_without_a_home_to_write_to_matplotlib_has_a_folder_and_nothing_to_say(
+    root, home, expected, monkeypatch
+):
+    monkeypatch.setenv("HOME", home.format(root=root))
+    monkeypatch.delenv("MPLCONFIGDIR", raising=False)
+    assert make(root, 'echo "${MPLCONFIGDIR:-}" > told') == 0
+    told = (root / "told").read_text().strip()
+    assert told == (expected and f"{expected.format(root=root)}/matplotlib")
