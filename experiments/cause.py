@@ -117,7 +117,7 @@ def synergy_rows(
     inputs, targets = some(inputs, targets, N_LESION_INPUTS)
     for layer in range(1, model.n_hidden + 1):
         synergy = Lesions(model, inputs, targets, layer).synergy().values
-        every = [
+        every: list[tuple[str, bool, Method, np.ndarray, Any]] = [
             (convention, False, method, similarity.values, labels[layer, convention, method])
             for (of, convention), by_method in matrices.items() if of == layer
             for method, similarity in by_method.items()

@@ -12,9 +12,9 @@ from torch import nn
 from torch.nn import functional
 
 import modlib as ml
+from modlib.clustering.modules import Modules
 from modlib.lesions import damage as lesions
 from modlib.lesions import silencing
-from modlib.clustering.modules import Modules
 from modlib.lesions.damage import Lesions, specificity
 
 EXACT = 1e-12  # double precision through a few layers

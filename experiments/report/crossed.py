@@ -23,6 +23,7 @@ from experiments.report.rules import Numbers
 from experiments.report.worth import SEEDS
 from experiments.truth import recovery
 from modlib.similarity.measures import DOWNSTREAM, UPSTREAM
+from modlib.validation import check_path
 
 NETWORK = ["kind", "task", "leak", "regularizer", "strength", "seed"]
 METHOD = ["measure", "normalized"]
@@ -64,7 +65,7 @@ def read_crossed(folder: str | os.PathLike[str]) -> Crossed:
     ValueError
         As for :func:`experiments.report.frames.read_results`.
     """
-    folder = Path(folder)
+    folder = check_path("folder", folder)
     names = ["manifest.json", *(f"{name}.parquet" for name in TABLES)]
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
@@ -155,9 +156,9 @@ class Truths:
 # --------------------------------------------------------------------------------------- the rules
 
 
-def _planted(truths: Truths, truth: str, measure: tuple[str, ...], **values: object) -> np.ndarray:
-    where: dict[str, object] = {"leak": 0.0, "kind": "planted", "by": "construction"}
-    return truths.mean(truths.of(**where | {"truth": truth, "measure": measure} | values))
+def _planted(truths: Truths, truth: str, measure: tuple[str, ...], leak: float = 0.0) -> np.ndarray:
+    rows = truths.of(kind="planted", by="construction", truth=truth, measure=measure, leak=leak)
+    return truths.mean(rows)
 
 
 def _emergent(truths: Truths, truth: str, measure: tuple[str, ...], task: str) -> np.ndarray:

@@ -29,23 +29,17 @@ FIRST, SECOND = 0, 1  # of layers
 FACTORS = ("weights", "coactivity")
 
 
-class SomeSeeds(Results):
-    """Results of which only some seeds of trained networks are looked at, and not untrained 0."""
-
-    def __init__(self, results: Results, seeds: Sequence[int]) -> None:
-        super().__init__(results.folder)
-        object.__setattr__(self, "_all", results)
-        object.__setattr__(self, "_seeds", tuple(seeds))
-
-    @cached_property
-    def networks(self) -> pd.DataFrame:
-        """One row for each network of the seeds."""
-        every = self._all.networks
-        is_untrained = every["regularizer"] == UNTRAINED
-        chosen = np.where(
-            is_untrained, every["seed"] >= FIRST_UNTRAINED_SEED, every["seed"].isin(self._seeds)
-        )
-        return every[chosen].reset_index(drop=True)
+def of_seeds(results: Results, seeds: Sequence[int]) -> Results:
+    """Return results with the networks of some seeds alone; of untrained ones, all but seed 0."""
+    networks = results.networks
+    is_untrained = networks["regularizer"] == UNTRAINED
+    chosen = np.where(
+        is_untrained, networks["seed"] >= FIRST_UNTRAINED_SEED, networks["seed"].isin(seeds)
+    )
+    found = Results(results.folder)
+    # In the place of what would be read when it is first asked for.
+    vars(found)["networks"] = networks[chosen].reset_index(drop=True)
+    return found
 
 
 class Worth(Reading):
@@ -71,8 +65,8 @@ class Worth(Reading):
         n_draws: int = N_DRAWS,
         seeds: Sequence[int] = SEEDS,
     ) -> None:
-        super().__init__(SomeSeeds(results, seeds), convention, "paper", seed, n_draws)
-        self._results = results
+        super().__init__(of_seeds(results, seeds), convention, "paper", seed, n_draws)
+        self._results = results  # whose tables are read once for all readings
 
     # ------------------------------------------------------------------------------ the numbers
 
