@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from experiments.report.bootstrap import mean_draws
@@ -118,7 +119,7 @@ def draw_strengths(rotated: pd.DataFrame) -> Figure:
     handles, labels = axes[0, 0].get_legend_handles_labels()
     grey = Patch(color="0.5", alpha=0.2, label="no more than rotations have")
     figure.legend(
-        [*handles, grey], [*labels, grey.get_label()], loc="outside upper center", ncols=3
+        [*handles, grey], [*labels, str(grey.get_label())], loc="outside upper center", ncols=3
     )
     return figure
 
@@ -225,7 +226,7 @@ def _panels() -> tuple[Figure, dict[str, Axes]]:
 
 def _label(figure: Figure, markers: Mapping[str, tuple[str, str]]) -> None:
     handles = [
-        plt.Line2D([], [], marker=marker, color="0.3", markerfacecolor=fill, linestyle="")
+        Line2D([], [], marker=marker, color="0.3", markerfacecolor=fill, linestyle="")
         for marker, fill in markers.values()
     ]
     figure.legend(handles, list(markers), loc="outside upper center", ncols=len(markers))

@@ -1,5 +1,7 @@
 """Figures of what a test of chance rests on: the number of inputs, and Newman's null model."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -110,7 +112,7 @@ def draw_resolutions(resolutions: pd.DataFrame) -> Figure:
 
 
 def _draw_method(ax: Axes, line: pd.Series, method: tuple[str, bool]) -> None:
-    style = plotting.method_style(*method)
+    style: dict[str, Any] = plotting.method_style(*method)
     name = plotting.NAMES[method[0]]
     ax.plot(
         np.asarray(line.index, float), line, marker=".", markersize=4,
