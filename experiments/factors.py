@@ -1,7 +1,8 @@
 """The two factors of input sensitivity in the first layer: weights, and who is active together.
 
 A unit of the first hidden layer has the gradient w_i while it is active and none otherwise, so that
-the similarity of two units is |w_i . w_j| times the share of inputs on which both are active.
+the similarity of two units is the absolute value of w_i . w_j times the share of inputs on which
+both are active.
 """
 
 from collections.abc import Iterator
