@@ -124,3 +124,16 @@ def test_memory_in_single_precision_stays_single():
     model, x = MLP((7, 6, 5, 4)), numbers(N, 7).float()
     assert factors(model, x, None, 2, "input_sensitivity").dtype == torch.float32
     assert factors(model, x, None, 2, "covariance").dtype == torch.float64
+
+
+def test_a_measure_that_joins_the_others_by_its_products_has_roots_for_factors(monkeypatch):
+    joined = Measure(
+        "coactivation", "upstream",
+        lambda view: view.activations.unsqueeze(2) * view.activations.unsqueeze(1),
+    )  # fmt: skip
+    monkeypatch.setitem(MEASURES, joined.name, joined)
+    model, x = mlp(), numbers(N, 7)
+    activations = model.to_layer(x, 1)
+    found = products(factors(model, x, None, 1, "coactivation"))
+    expected = activations.unsqueeze(2) * activations.unsqueeze(1)
+    np.testing.assert_allclose(found, expected.detach(), atol=1e-12)

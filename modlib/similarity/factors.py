@@ -183,7 +183,7 @@ def _seen(record: Measure, view: View, factored: bool) -> Pieces:
     """Pieces of a few samples, by automatic differentiation."""
     take: Callable[[View], Tensor | None] | None = record.factors
     if take is None and factored and MEASURES.get(record.name) == record:
-        take = FACTORS[record.name]
+        take = FACTORS.get(record.name)
     values = None if take is None else take(view)
     if values is not None:
         return Factored(checked_factors(record, view, values))
