@@ -7,6 +7,8 @@ notebook, and a line in the table below.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from modlib.validation import check_choice
+
 if TYPE_CHECKING:
     from experiments.engine.experiment import Experiment
 
@@ -25,7 +27,5 @@ def experiment(name: str) -> "Experiment":
     ValueError
         If there is none of this name.
     """
-    if name not in EXPERIMENTS:
-        listed = ", ".join(map(repr, EXPERIMENTS))
-        raise ValueError(f"experiment must be one of {listed}. Got {name!r}.")
+    check_choice("experiment", name, EXPERIMENTS)
     return import_module(EXPERIMENTS[name]).EXPERIMENT

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from modlib.seeds import generator
-from modlib.validation import check_choice
+from modlib.validation import check_choice, check_path, check_whole, is_number
 
 
 class FileRecord(NamedTuple):
@@ -49,6 +49,7 @@ MNIST_FILES: dict[str, FileRecord] = {
 }
 
 _GZIP = b"\x1f\x8b"  # how the archives begin that the files are published in
+MOST_SAMPLES = 10**9  # whose order fits into memory
 _TIMEOUT_SECONDS = 30.0  # for each wait on a mirror, as torchvision sets no limit of its own
 
 
@@ -148,10 +149,10 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Dataset:
     DatasetCorrupt
         If a file is there but is not the original.
     ValueError
-        If there is no data set of this name.
+        If there is no data set of this name, or the root is no path.
     """
     check_choice("name", name, _LOADERS)
-    return _LOADERS[name](data_root() if root is None else Path(root).expanduser())
+    return _LOADERS[name](data_root() if root is None else check_path("root", root).expanduser())
 
 
 def load_or_digits(
@@ -178,9 +179,11 @@ def split(n_samples: int, validation_fraction: float, seed: int) -> tuple[Tensor
     Raises
     ------
     ValueError
-        If either part would be empty, or ``seed`` is not a whole number of at least 0.
+        If either part would be empty, there are more than ``MOST_SAMPLES`` (one billion), or
+        ``seed`` is not a whole number of at least 0.
     """
-    if not 0 < validation_fraction < 1:
+    n_samples = check_whole("n_samples", n_samples, most=MOST_SAMPLES)
+    if not is_number(validation_fraction) or not 0 < validation_fraction < 1:
         raise ValueError(
             f"validation_fraction must be a number between 0 and 1. Got {validation_fraction!r}."
         )

@@ -31,7 +31,7 @@ from modlib.clustering.modules import Modules
 from modlib.layers.find import hidden_layers
 from modlib.layers.network import list_layers
 from modlib.similarity.matrix import Similarity
-from modlib.validation import is_whole
+from modlib.validation import check_path, is_iterable, is_whole
 
 DATASETS = ("digits", "mnist")
 N_LISTED = 6  # names in a message
@@ -120,9 +120,12 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
     Raises
     ------
     ValueError
-        If there is no such file, it is of another kind, or holds other names or shapes.
+        If there is no such file, it is of another kind, or holds other names or shapes; or the
+        model is none.
     """
-    if not Path(path).is_file():
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a torch.nn.Module. Got {type(model).__name__}.")
+    if not check_path("weights", path).is_file():
         raise ValueError(
             f"weights must be the path of a safetensors file. Got {os.fspath(path)!r}, where there "
             f"is none, seen from {Path.cwd()}."
@@ -190,7 +193,8 @@ def read_samples(
     Raises
     ------
     ValueError
-        If the file or a key is not there, or holds no numbers, or the shape does not fit.
+        If the file or a key is not there, or holds no numbers, the shape does not fit, or an
+        argument is of another kind.
     experiments.data.DatasetError
         If a data set cannot be had.
     """
@@ -198,7 +202,9 @@ def read_samples(
         raise ValueError(
             f"n_samples must be a whole number of at least 1, or None for all. Got {n_samples!r}."
         )
-    if data in DATASETS:
+    _check_keys(inputs, targets)
+    shape = _checked_shape(shape)
+    if isinstance(data, str) and data in DATASETS:
         images = load(data)
         arrays = {"inputs": images.test_inputs.numpy(), "targets": images.test_targets.numpy()}
         inputs, targets = "inputs", "targets"
@@ -207,6 +213,22 @@ def read_samples(
     shaped = {key: _shaped(arrays[key], shape, key)[:n_samples] for key in _keys(inputs)}
     given = shaped[inputs] if isinstance(inputs, str) else shaped
     return given, arrays[targets][:n_samples] if targets else None
+
+
+def _check_keys(inputs: Any, targets: Any) -> None:
+    several = [inputs] if isinstance(inputs, str) else inputs
+    is_listed = isinstance(several, (list, tuple)) and len(several) > 0
+    if not is_listed or not all(isinstance(key, str) and key for key in several):
+        raise ValueError(f"inputs must be a key, or a list of keys. Got {inputs!r}.")
+    if targets is not None and not isinstance(targets, str):
+        raise ValueError(f"targets must be a key, or None if there are none. Got {targets!r}.")
+
+
+def _checked_shape(shape: Any) -> tuple[int, ...]:
+    sizes = tuple(shape) if is_iterable(shape) else (shape,)
+    if not all(is_whole(size) and -1 <= size < 2**31 for size in sizes):
+        raise ValueError(f"shape must be a list of whole numbers. Got {shape!r}.")
+    return tuple(map(int, sizes))
 
 
 def _keys(keys: str | Sequence[str] | None) -> list[str]:
@@ -270,10 +292,17 @@ def choose_layers(model: nn.Module, inputs: Any, layers: Any) -> list[Any]:
     ValueError
         If none is asked for and none has a number; the message lists names.
     """
-    if isinstance(layers, (str, int)) and layers != "":
+    if is_whole(layers) or (isinstance(layers, str) and layers):
         return [layers]
-    if layers:
-        return list(layers)
+    listed = list(layers) if is_iterable(layers) else []
+    if listed:
+        return listed
+    is_empty = layers is None or is_iterable(layers) or isinstance(layers, str)
+    if not is_empty:
+        raise ValueError(
+            "layers must be the number or name of a layer, or a list of them, or None for all that "
+            f"have a number. Got {layers!r}."
+        )
     numbers = [int(layer.name) for layer in hidden_layers(model)]
     if not numbers:
         names = [str(place.name) for place in list_layers(model, inputs)]
@@ -395,9 +424,13 @@ def publish(tables: Mapping[str, pd.DataFrame], folder: str | os.PathLike[str]) 
     Raises
     ------
     ValueError
-        If the folder is there already.
+        If the folder is there already, or these are no frames by their names.
     """
-    check_new(os.fspath(folder))
+    if not isinstance(tables, Mapping) or not all(
+        isinstance(name, str) and isinstance(table, pd.DataFrame) for name, table in tables.items()
+    ):
+        raise ValueError(f"tables must be pandas frames by name. Got {type(tables).__name__}.")
+    check_new(os.fspath(check_path("folder", folder)))
     with folder_beside(folder) as aside:
         for name, table in tables.items():
             table.to_parquet(aside / f"{name}.parquet", index=False)

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from modlib.models import MLP
+from modlib.models import MLP, check_widths
+from modlib.validation import is_number
 
 Labels = dict[tuple[int, str], list[int]]
 WAYS = (
@@ -43,6 +44,7 @@ def planted_labels(widths: Sequence[int]) -> Labels:
     ValueError
         If there are not two hidden layers, or their units cannot be shared out evenly.
     """
+    widths = check_widths(widths)
     if len(widths) != 4 or widths[1] % 4 or any(width % 2 for width in widths):
         raise ValueError(
             "hidden must be two widths, of a multiple of 4 and a multiple of 2 units, so that all "
@@ -86,12 +88,17 @@ def plant(model: MLP, leak: float) -> None:
     Raises
     ------
     ValueError
-        As for :func:`planted_labels`.
+        As for :func:`planted_labels`, if the model is no :class:`~modlib.models.MLP`, or the leak
+        no number from 0 to 1.
     """
+    if not isinstance(model, MLP):
+        raise ValueError(f"model must be a modlib.models.MLP. Got {type(model).__name__}.")
+    if not is_number(leak) or not 0 <= leak <= 1:
+        raise ValueError(f"leak must be a number from 0 to 1. Got {leak!r}.")
     labels = planted_labels(model.widths)
     for linear, (before, after) in zip(model.linears, WAYS, strict=True):
         mask = torch.tensor(labels[after])[:, None] == torch.tensor(labels[before])
-        leaky = Leak(mask, leak)
+        leaky = Leak(mask, float(leak))
         with torch.no_grad():
             fan_in = leaky.share.square().sum(dim=1, keepdim=True)
             linear.weight.mul_((linear.in_features / fan_in).sqrt())

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from experiments.engine.files import beside
 from modlib.models import MLP
+from modlib.validation import check_path
 
 
 def save_weights(model: MLP, path: str | os.PathLike[str]) -> None:
@@ -38,10 +39,12 @@ def load_weights(path: str | os.PathLike[str]) -> MLP:
     Raises
     ------
     ValueError
-        If the file is damaged or holds no such network; the message names the file.
+        If the file is damaged or holds no such network, or is named by no path; the message names
+        the file.
     FileNotFoundError
         If there is no such file.
     """
+    check_path("path", path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from modlib.validation import check_seed, is_number, is_whole
+from modlib.validation import as_array, as_real, check_seed, check_whole, is_number
+
+MOST = 10**9  # counts, which are kept all at once
 
 
 def draw_counts(n_units: int, n_draws: int, seed: int = 0) -> np.ndarray:
@@ -30,11 +32,11 @@ def draw_counts(n_units: int, n_draws: int, seed: int = 0) -> np.ndarray:
     Raises
     ------
     ValueError
-        If an argument is not a whole number, or too small.
+        If an argument is not a whole number, too small, or so large that the counts would be more
+        than ``MOST`` (one billion).
     """
-    for name, value, least in (("n_units", n_units, 1), ("n_draws", n_draws, 1)):
-        if not is_whole(value) or value < least:
-            raise ValueError(f"{name} must be a whole number of at least {least}. Got {value!r}.")
+    n_units = check_whole("n_units", n_units, 1, MOST)
+    n_draws = check_whole("n_draws", n_draws, 1, MOST // n_units)
     random = np.random.default_rng(check_seed(seed))
     draws = random.multinomial(n_units, np.full(n_units, 1 / n_units), size=n_draws)
     return np.vstack([np.ones(n_units), draws])
@@ -67,11 +69,13 @@ def interval(draws: Any, n_units: int, level: float = 0.95) -> tuple[float, floa
     ValueError
         If an argument is outside its range.
     """
-    if not is_whole(n_units) or n_units < 2:
-        raise ValueError(f"n_units must be a whole number of at least 2. Got {n_units!r}.")
+    n_units = check_whole("n_units", n_units, 2, MOST)
+    draws = as_real(draws, "draws")
+    if draws.ndim != 1 or not draws.size:
+        raise ValueError(f"draws must be a list of one or more. Got shape {draws.shape}.")
     if not is_number(level) or not 0 < level < 1:
         raise ValueError(f"level must be a number between 0 and 1. Got {level!r}.")
-    t = stats.t.ppf((1 + level) / 2, n_units - 1)
+    t = stats.t.ppf((1 + float(level)) / 2, n_units - 1)
     tail = stats.norm.cdf(-t * sqrt(n_units / (n_units - 1)))
     low, high = np.quantile(draws, [tail, 1 - tail], method="closest_observation")
     return float(low), float(high)
@@ -100,7 +104,12 @@ def mean_draws(values: Any, units: Any, n_draws: int = 4000, seed: int = 0) -> n
     ValueError
         If there is not one unit for each observation, or none at all.
     """
-    values, units = np.asarray(values, float), np.asarray(units)
+    values, units = as_real(values, "values"), as_array(units, "units")
+    if not values.ndim:
+        raise ValueError("values must be those of one or more observations. Got a single number.")
+    is_named = units.dtype.kind == "O" and all(isinstance(unit, str) for unit in units.flat)
+    if units.dtype.kind not in "biufU" and not is_named:
+        raise ValueError(f"units must be numbers or names. Got dtype {units.dtype}.")
     if units.ndim != 1 or not len(units) or len(values) != len(units):
         raise ValueError(
             "units must name one unit for each of one or more observations. "

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from experiments.report.bootstrap import interval
+from modlib.validation import as_real
 
 
 class Estimate(NamedTuple):
@@ -39,4 +40,7 @@ def estimate(draws: Sequence[float] | Any, n_units: int) -> Estimate:
     ValueError
         As for :func:`experiments.report.bootstrap.interval`.
     """
+    draws = as_real(draws, "draws")
+    if draws.ndim != 1 or len(draws) < 2:
+        raise ValueError(f"draws must be a number and its draws. Got shape {draws.shape}.")
     return Estimate(float(draws[0]), *interval(draws[1:], n_units))

@@ -12,6 +12,7 @@ from torch import Tensor
 from experiments.engine.published import open_manifest
 from modlib.models import MLP
 from modlib.similarity.conventions import normalize
+from modlib.validation import check_path
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def read_examples(folder: str | os.PathLike[str]) -> Examples:
     ValueError
         If the file, or another one beside it, is not what the manifest tells.
     """
-    path = Path(folder) / "examples.safetensors"
+    path = check_path("folder", folder) / "examples.safetensors"
     if not path.is_file():
         raise FileNotFoundError(f"{path} must hold example networks. There is no such file.")
     open_manifest(path.parent)

@@ -14,6 +14,7 @@ from experiments.engine import tables
 from experiments.engine.published import open_manifest
 from experiments.paper import CERTIFICATES, PROOFS, TABLES
 from modlib.similarity.measures import METHODS, Method
+from modlib.validation import check_path
 
 NETWORK = ["dataset", "architecture", "network"]
 NETWORK_COLUMNS = [*NETWORK, "regularizer", "strength", "seed", "kept"]
@@ -122,7 +123,7 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
         If a file is not what the manifest tells, or, when a table is asked for, if it breaks its
         schema; the message names it.
     """
-    folder = Path(folder)
+    folder = check_path("folder", folder)
     missing = [
         name
         for name in ("manifest.json", "networks.parquet", "modules.parquet", "agreement.parquet")

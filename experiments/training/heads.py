@@ -13,6 +13,9 @@ from experiments.pairs import N_CLASSES, N_HEADS, SOURCES, Pairs, loss_of_heads,
 from experiments.planted import plant, uproot
 from experiments.training.loop import Fit, Objective, fit
 from modlib.models import MLP
+from modlib.validation import check_whole
+
+MOST_PAIRS = 10**8  # whose members fit into memory
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,10 @@ def train_heads(
     Raises
     ------
     ValueError
-        If masks do not fit the widths; see :func:`experiments.planted.planted_labels`.
+        If there is no such task, the number of pairs or the leak is outside its range, or masks do
+        not fit the widths; see :func:`experiments.planted.planted_labels`.
     """
+    n_pairs = check_whole("n_pairs", n_pairs, 1, MOST_PAIRS)
     training, validation = training_pairs(data, task, n_pairs, config.validation_fraction, seed)
     widths = (len(SOURCES) * data.n_inputs, *config.hidden, N_HEADS * N_CLASSES)
     model = MLP(widths, config.dropout, seed=seed)

@@ -83,8 +83,17 @@ def fit(
     Raises
     ------
     ValueError
-        If the seed is not a whole number of at least 0, or the objective is no longer finite.
+        If the seed is not a whole number of at least 0, the model is none, what is to be called
+        cannot be, samples that validate are no pair, or the objective is no longer finite.
     """
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a torch.nn.Module. Got {type(model).__name__}.")
+    called = {"objective": objective, "validate": validate, "before_epoch": before_epoch}
+    for name, function in called.items():
+        if not callable(function) and (function is not None or name == "objective"):
+            raise ValueError(f"{name} must be a function. Got {function!r}.")
+    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        raise ValueError("validation must be inputs and targets. Got no pair of them.")
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.Adam(weights, lr=recipe.learning_rate, fused=True)
     schedule = ReduceLROnPlateau(

@@ -4,15 +4,17 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from experiments.config import TrainingConfig
 from experiments.data import Dataset, split
 from modlib.layers.network import evaluating
+from modlib.losses import CALLABLE
 from modlib.models import MLP
 from modlib.seeds import generator
 
@@ -110,12 +112,54 @@ def evaluate(model: MLP, inputs: Tensor, targets: Tensor) -> tuple[float, float]
         A network; its mode is left as it is.
     inputs, targets
         Tensors of shape ``[samples, inputs]`` and ``[samples]``.
+
+    Raises
+    ------
+    ValueError
+        If the model is none, the inputs do not fit it, or the targets are refused by :func:`score`.
     """
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a torch.nn.Module. Got {type(model).__name__}.")
     with evaluating(model), torch.inference_mode():
-        return score(model(inputs), targets)
+        try:
+            logits = model(inputs)
+        except CALLABLE as error:
+            raise ValueError(f"inputs must fit the model. Got {_told(inputs)}: {error}") from error
+        return score(logits, targets)
 
 
 def score(logits: Tensor, targets: Tensor) -> tuple[float, float]:
-    """Return mean cross-entropy and accuracy of logits ``[samples, classes]``."""
+    """Return mean cross-entropy and accuracy of logits ``[samples, classes]``.
+
+    Raises
+    ------
+    ValueError
+        If they are no such tensor, or the targets not a class for each of the samples.
+    """
+    if not _is_real(logits) or logits.dim() != 2 or not logits.numel():
+        raise ValueError(f"logits must be a tensor [samples, classes]. Got {_told(logits)}.")
+    is_whole = isinstance(targets, Tensor) and targets.dtype == torch.int64 and not targets.is_meta
+    if not is_whole or targets.shape != logits.shape[:1]:
+        raise ValueError(
+            f"targets must be an int64 tensor of {len(logits)} classes, one for each sample. Got "
+            f"{_told(targets)}."
+        )
+    if targets.min() < 0 or targets.max() >= logits.shape[1]:
+        raise ValueError(
+            f"targets must be classes from 0 to {logits.shape[1] - 1}. Got {targets.min().item()} "
+            f"to {targets.max().item()}."
+        )
     loss = functional.cross_entropy(logits.double(), targets)
     return loss.item(), (logits.argmax(dim=1) == targets).double().mean().item()
+
+
+def _is_real(value: Any) -> bool:
+    """Whether it is a tensor of real numbers that are there."""
+    is_plain = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_meta
+    return is_plain and value.is_floating_point()
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"shape {tuple(value.shape)} of {value.dtype}"
+    return type(value).__name__

@@ -5,7 +5,7 @@ network's weights depend on its own seed only: its random streams are its own, e
 acts on each network by itself, and a single compute thread keeps the order of every sum fixed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -15,7 +15,7 @@ from experiments.config import TrainingConfig
 from experiments.data import Dataset
 from experiments.training.run import Run, TrainedNetwork
 from experiments.training.stack import Stack, aligned
-from modlib.validation import is_whole
+from modlib.validation import is_iterable, is_whole
 
 Progress = Callable[[int, list[int]], None]
 
@@ -54,9 +54,12 @@ def train(
     Raises
     ------
     ValueError
-        If ``seeds`` is empty or repeats a seed, or a seed is not a whole number of at least 0.
+        If ``seeds`` is empty or repeats a seed, a seed is not a whole number of at least 0, or
+        ``progress`` cannot be called.
     """
-    numbers = list(seeds) if isinstance(seeds, Iterable) else []
+    if progress is not None and not callable(progress):
+        raise ValueError(f"progress must be a function, or None. Got {progress!r}.")
+    numbers = list(seeds) if is_iterable(seeds) else []
     if not numbers or not all(map(is_whole, numbers)) or len(set(numbers)) < len(numbers):
         raise ValueError(f"seeds must be one or more whole numbers, each once. Got {seeds!r}.")
     runs = [Run(config, data, seed) for seed in numbers]
