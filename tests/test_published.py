@@ -13,7 +13,7 @@ from experiments.engine.files import file_hash
 from experiments.engine.published import MANIFEST, open_manifest
 from experiments.engine.seal import read_sealed, write_sealed
 from experiments.engine.store import Store
-from experiments.paper import MODULES
+from experiments.paper import MODULES, TABLES
 from experiments.report.examples import read_examples
 from experiments.report.frames import read_results
 from experiments.weights import load_weights, save_weights
@@ -38,10 +38,7 @@ def damage(path, random):
     path.write_bytes(data)
 
 
-FILES = (
-    "agreement.parquet", "examples.safetensors", "layers.parquet", MANIFEST, "modules.parquet",
-    "networks.parquet",
-)  # fmt: skip
+FILES = (*(f"{name}.parquet" for name in TABLES), "examples.safetensors", MANIFEST)
 
 
 def test_every_file_of_the_results_is_tried(small_results):
