@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from modlib.similarity.conventions import CONVENTIONS, normalize
     from modlib.similarity.matrix import Similarity
     from modlib.similarity.measures import MEASURES, METHODS, Measure
+    from modlib.soft import soft_modularity
 
 __version__ = "0.2.0"
 
@@ -40,6 +41,7 @@ HOMES = {
     "MEASURES": "modlib.similarity.measures",
     "METHODS": "modlib.similarity.measures",
     "to_adjacency": "modlib.modularity",
+    "soft_modularity": "modlib.soft",
     "find_modules": "modlib.clustering.find",
     "Modules": "modlib.clustering.modules",
     "consensus": "modlib.clustering.consensus",
@@ -84,6 +86,7 @@ __all__ = [
     "normalize",
     "pairwise_similarity",
     "similarity_matrices",
+    "soft_modularity",
     "synergy",
     "to_adjacency",
 ]

@@ -12,7 +12,7 @@ FLOORS = ("modlib", "experiments")
 # The floors within the instrument, from the bottom up; what stands on one line is of one floor.
 ROOMS = [
     ("extras", "kernels", "matrices", "validation"),
-    ("comparison", "losses", "objective", "origin", "samples", "seeds"),
+    ("comparison", "losses", "objective", "origin", "samples", "seeds", "soft"),
     ("modularity", "models"),
     ("clustering", "layers"),
     ("optimality", "similarity"),
