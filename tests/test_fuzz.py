@@ -42,7 +42,6 @@ def proof() -> str:
 VALID: dict[str, Callable[[], Any]] = {
     "adjacency": lambda: ADJACENCY,
     "arrays": lambda: {"a": np.arange(3)},
-    "assignment": lambda: torch.eye(2).repeat(3, 1),
     "assignments": lambda: [[0, 0, 1], [0, 1, 1]],
     "damage": lambda: np.eye(2),
     "drawn": lambda: [BLOCKS],
