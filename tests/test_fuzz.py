@@ -42,6 +42,7 @@ def proof() -> str:
 VALID: dict[str, Callable[[], Any]] = {
     "adjacency": lambda: ADJACENCY,
     "arrays": lambda: {"a": np.arange(3)},
+    "assignment": lambda: torch.eye(2)[LABELS],
     "assignments": lambda: [[0, 0, 1], [0, 1, 1]],
     "damage": lambda: np.eye(2),
     "drawn": lambda: [BLOCKS],
