@@ -46,7 +46,7 @@ class Objective:
         ValueError
             If the resolution is not a number of at least 0.
         """
-        resolution = _check_resolution(resolution)
+        resolution = check_resolution(resolution)
         adjacency = _dense(adjacency)
         weights = scaled(adjacency)
         in_use = adjacency.any(axis=1)
@@ -108,7 +108,7 @@ class SparseObjective:
         cls, adjacency: csr_array, resolution: float = 1.0, null: str | csr_array = "configuration"
     ) -> "SparseObjective":
         """As :meth:`Objective.of`."""
-        resolution = _check_resolution(resolution)
+        resolution = check_resolution(resolution)
         weights = scaled(adjacency)
         in_use = np.diff(adjacency.indptr) > 0
         used = np.flatnonzero(in_use)
@@ -249,7 +249,8 @@ def _first_difference(units: tuple[Hashable, ...], others: tuple[Hashable, ...])
     return f"{others[place]!r} for {units[place]!r} at place {place}"
 
 
-def _check_resolution(resolution: Any) -> float:
+def check_resolution(resolution: Any) -> float:
+    """Return the weight of a null, or raise a ``ValueError`` if it is no number in its range."""
     if not is_number(resolution) or resolution < 0:
         raise ValueError(f"resolution must be a number of at least 0. Got {resolution!r}.")
     if float(resolution) > LARGEST_RESOLUTION:

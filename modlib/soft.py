@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from modlib.validation import is_number
+from modlib.objective import check_resolution
 
 ROUNDING = 1e-3  # by how much memberships in single precision, or of a test, may miss their range
 
@@ -44,8 +44,7 @@ def soft_modularity(similarity: Any, assignment: Any, resolution: float = 1.0) -
     """
     values = _checked_similarity(similarity)
     memberships = _checked_assignment(assignment, len(values)).to(values)
-    if not is_number(resolution) or resolution < 0:
-        raise ValueError(f"resolution must be a number of at least 0. Got {resolution!r}.")
+    resolution = check_resolution(resolution)
     weights = (values + values.mT) / 2
     weights = weights - torch.diag(weights.diagonal())
     total = weights.sum()
@@ -53,7 +52,7 @@ def soft_modularity(similarity: Any, assignment: Any, resolution: float = 1.0) -
     adjacency = weights / torch.where(total > 0, total, torch.ones_like(total))
     together = memberships.mT @ adjacency @ memberships
     degrees = adjacency.sum(dim=1) @ memberships
-    return together.trace() - float(resolution) * degrees.square().sum()
+    return together.trace() - resolution * degrees.square().sum()
 
 
 def _checked_similarity(similarity: Any) -> Tensor:

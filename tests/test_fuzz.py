@@ -185,7 +185,6 @@ TAKEN = {
     "progress": f"None | {FLAG}",
     "purpose": "text | empty text | zero byte",
     "resolution": f"0 | 2.5 | 1e-320 | Fraction | float32 | {COUNT}",
-    "soft_modularity.resolution": f"0 | {NUMBER}",
     "restarts": COUNT,
     "seed": f"0 | 10**12 | 10**30 | {COUNT}",
     "seeds": f"list | set | generator | range | graph | directed graph | {COUNT}",
