@@ -35,7 +35,9 @@ def manifest():
         "runs": {
             "one": run("dropout", [0, 1], 130.0, {"training": 100.0, "best": 20.0},
                        {"training": 80.0, "best": 16.0}),
-            "two": run("untrained", [0, 1, 2, 3], 45.0, {"best": 40.0}, {"best": 39.0}),
+            "two": run("untrained", [0, 1, 2, 3], 45.0,
+                       {"best": 36.0, "nulls": 3.0, "lesions": 1.0},
+                       {"best": 35.0, "nulls": 3.0, "factors": 0.5, "synergy": 0.5}),
         }
     }  # fmt: skip
 
@@ -51,7 +53,9 @@ def runs(manifest):
 def test_stages_are_told_by_the_processor_and_the_rest_by_the_wall(runs):
     assert runs["networks"].tolist() == [2, 4]
     assert runs["training"].tolist() == [80, 0]
-    assert runs["best"].tolist() == [16, 39]
+    assert runs["best"].tolist() == [16, 35]
+    assert runs["chance"].tolist() == [0, 3.5]
+    assert runs["cause"].tolist() == [0, 0.5]
     # 130 s by the wall, of which stages took 120; 45 s, of which they took 40.
     assert runs["rest"].tolist() == [10, 5]
     assert runs["all"].tolist() == [106, 44]
@@ -60,9 +64,9 @@ def test_stages_are_told_by_the_processor_and_the_rest_by_the_wall(runs):
 def test_bill_adds_up_runs_and_shares_it_among_networks(runs):
     bill = costs.bill(runs)
     assert list(bill.index) == list(costs.STAGES)
-    assert bill.loc["best", "minutes"] == pytest.approx(55 / 60)
-    assert bill.loc["best", "seconds per network"] == pytest.approx(55 / 6)
-    assert bill.loc["best", "share (%)"] == pytest.approx(100 * 55 / 150)
+    assert bill.loc["best", "minutes"] == pytest.approx(51 / 60)
+    assert bill.loc["best", "seconds per network"] == pytest.approx(51 / 6)
+    assert bill.loc["best", "share (%)"] == pytest.approx(100 * 51 / 150)
     assert bill["share (%)"].sum() == pytest.approx(100)
 
 
@@ -127,7 +131,7 @@ def test_bars_of_a_network_stand_end_to_end(runs):
     assert [label.get_text() for label in ax.get_yticklabels()] == ["untrained", "dropout"]
     bars = dict(zip(costs.STAGES, ax.containers, strict=True))
     assert [bar.get_width() for bar in bars["training"]] == [0, 40]
-    assert [bar.get_width() for bar in bars["best"]] == [39 / 4, 8]
+    assert [bar.get_width() for bar in bars["best"]] == [35 / 4, 8]
     assert [bar.get_x() for bar in bars["best"]] == [0, 40]
     ends = [bar.get_x() + bar.get_width() for bar in bars["rest"]]
     assert ends == pytest.approx([44 / 4, 106 / 2])

@@ -20,11 +20,20 @@ STAGES = {
     "retest": "the paper's algorithm once more",
     "agreement": "every two methods, all cluster measures",
     "best": "the best assignments, and their agreement",
+    "chance": "null models, fewer inputs, other resolutions, factors",
+    "cause": "lesions and synergies",
     "data": "read the images",
     "rest": "kernel, imports, figures, files",
 }
 """The stages of a run, and what each does; the rest is what no stage covers."""
-STAGE_COLORS = (*plotting.COLORS.values(), "#009E73", "#F0E442", "#CC79A7", "0.6", "0.8")
+PARTS = {
+    "chance": ("nulls", "inputs", "resolutions", "factors"),
+    "cause": ("lesions", "synergy"),
+}
+"""Stages that a run tells in parts."""
+STAGE_COLORS = (
+    *plotting.COLORS.values(), "#009E73", "#F0E442", "#CC79A7", "#8C564B", "black", "0.6", "0.8"
+)  # fmt: skip
 SIZE_COLORS = ("black", "#0072B2", "#D55E00", "#009E73")
 HOUR, GIB = 3600, 2**30
 
@@ -47,14 +56,18 @@ def seconds_of_runs(manifest: Mapping[str, Any]) -> pd.DataFrame:
     rows = []
     for run in manifest["runs"].values():
         by_wall, by_processor = run["seconds"], run["cpu_seconds"]
-        seconds = {stage: by_processor.get(stage, 0.0) for stage in STAGES}
-        seconds["rest"] = by_wall["wall"] - sum(by_wall.get(stage, 0.0) for stage in STAGES)
+        seconds = {stage: _of_stage(by_processor, stage) for stage in STAGES}
+        seconds["rest"] = by_wall["wall"] - sum(_of_stage(by_wall, stage) for stage in STAGES)
         parameters = run["parameters"]
         name = {"regularizer": parameters["regularizer"], "networks": len(parameters["seeds"])}
         rows.append(name | seconds)
     runs = pd.DataFrame(rows)
     runs["all"] = runs[list(STAGES)].sum(axis=1)
     return runs
+
+
+def _of_stage(seconds: Mapping[str, float], stage: str) -> float:
+    return sum(seconds.get(part, 0.0) for part in PARTS.get(stage, (stage,)))
 
 
 def bill(runs: pd.DataFrame) -> pd.DataFrame:
