@@ -4,6 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 VENV := .venv
+$(if $(word 2,$(VENV)),$(error VENV must be a path without a space, which make cannot take. \
+  Got '$(VENV)': name it as it is from here, such as .venv))
 BIN := $(VENV)/bin
 LOCK := requirements.lock
 CUDA_LOCK := cuda.lock

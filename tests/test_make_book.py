@@ -173,3 +173,17 @@ def test_without_a_home_to_write_to_matplotlib_has_a_folder_and_nothing_to_say(
     assert make(root, 'echo "${MPLCONFIGDIR:-}" > told') == 0
     told = (root / "told").read_text().strip()
     assert told == (expected and f"{expected.format(root=root)}/matplotlib")
+
+
+def test_an_environment_that_make_cannot_name_is_refused_before_anything_is_made(root):
+    done = subprocess.run(
+        ["make", "book", "VENV=an environment"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "VENV must be a path without a space" in done.stderr
+    assert "Got 'an environment'" in done.stderr
+    assert not {"an", "environment"} & {path.name for path in root.iterdir()}
