@@ -12,8 +12,8 @@ FLOORS = ("modlib", "experiments")
 # The floors within the instrument, from the bottom up; what stands on one line is of one floor.
 ROOMS = [
     ("extras", "kernels", "matrices", "validation"),
-    ("comparison", "losses", "objective", "origin", "samples", "seeds", "soft"),
-    ("modularity", "models"),
+    ("comparison", "losses", "objective", "origin", "samples", "seeds"),
+    ("modularity", "models", "soft"),
     ("clustering", "layers"),
     ("optimality", "similarity"),
     ("lesions", "nulls", "plotting"),
