@@ -1,13 +1,18 @@
 """Tests of modlib.kernels: compiled functions, and the word while they are compiled."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from modlib.clustering.moves import count_links
 from modlib.kernels import WORD, WORD_ANEW
+
+ROOT = Path(__file__).parents[1]
+NUMBA = re.compile(r"^\s*(from|import) numba\b", re.MULTILINE)
 
 SUM = """
 import sys
@@ -83,3 +88,11 @@ def test_a_kernel_computes_what_its_function_does():
     # Module 0 is unit 1; module 1 is units 0 and 2. The third is empty, the fourth not looked at.
     assert links.tolist() == [[1, 0, 4], [2, 5, 2], [0, 0, 0], [1, 1, 1]]
     assert sizes.tolist() == [1, 2, 0, 1]
+
+
+@pytest.mark.parametrize("floor", ["modlib", "experiments"])
+def test_every_compiled_function_is_a_kernel(floor):
+    """Or a package that nobody may write to could not be imported without a home folder."""
+    paths = [path for path in (ROOT / floor).rglob("*.py") if path.name != "kernels.py"]
+    assert len(paths) > 20
+    assert [path for path in paths if NUMBA.search(path.read_text())] == []

@@ -6,12 +6,12 @@ from math import sqrt
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
 from experiments.config import TrainingConfig
 from experiments.regularizers import PENALTIES
 from experiments.training.run import Run
+from modlib.kernels import kernel
 from modlib.models import MLP
 
 ADAM_BETAS = (0.9, 0.999)  # Kingma & Ba (2015), the defaults of torch.optim.Adam
@@ -166,7 +166,7 @@ def _adam_in_torch(
 
 
 # With error_model="python" a division may raise, which keeps the loop from being vectorised.
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def adam(parameters, gradients, means, squares, rates, root, beta1, beta2, epsilon):
     """One step of Adam in place, in one pass: row r of each array belongs to network r.
 

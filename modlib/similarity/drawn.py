@@ -5,9 +5,9 @@ units that are silent for a sample.
 """
 
 import numpy as np
-from numba import njit
 from torch import Tensor
 
+from modlib.kernels import kernel
 from modlib.similarity.sums import LANES, add_row, mirror, multiply
 
 FEW = 16  # directions: where there are less, silent units are multiplied rather than left out
@@ -65,7 +65,7 @@ def shuffled_products(rows: Tensor, orders: np.ndarray) -> tuple[np.ndarray, np.
     return signed, absolute
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def add_turned_products(products, counts, right, total):
     """Add ``|R M_k R^T|`` to the lower half of a total; ``right`` is R transposed."""
     n = len(right)
@@ -76,7 +76,7 @@ def add_turned_products(products, counts, right, total):
         add_turned(products[sample], used, counts[sample], right, rows, half, total)
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def add_turned_masked_products(gram, active, counts, right, total):
     """Add the same for M_k that are those of a Gram matrix where units are active."""
     n = len(right)
@@ -87,7 +87,7 @@ def add_turned_masked_products(gram, active, counts, right, total):
         add_turned(gram, used, counts[sample], right, rows, half, total)
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def units_of(products):
     """Units that have a product with themselves, or with any other."""
     n = len(products)
@@ -97,7 +97,7 @@ def units_of(products):
     return np.flatnonzero(found)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@kernel(nogil=True, fastmath={"contract"})
 def add_turned(products, used, count, right, rows, half, total):
     """Add ``|R M R^T|``, some times, for an M that is zero but for the products of units used."""
     n, n_used = len(right), len(used)
@@ -115,7 +115,7 @@ def add_turned(products, used, count, right, rows, half, total):
             add_absolute(two, i + 2, count, total[i + 1])
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, inline="always")
+@kernel(nogil=True, fastmath={"contract"}, inline="always")
 def multiply_chosen(left, next_left, used, rows, one, two):
     """Multiply two rows of a symmetric matrix, as far as they are used, by ``rows``."""
     n_terms, n_columns = len(used), rows.shape[1]
@@ -136,14 +136,14 @@ def multiply_chosen(left, next_left, used, rows, one, two):
             two[j] += e * rows[t, j]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(nogil=True, inline="always")
 def add_absolute(values, n_columns, count, total):
     """Add the absolute values of the first of a row, some times, in float64."""
     for j in range(n_columns):
         total[j] += count * abs(np.float64(values[j]))
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def add_shuffled_products(rows, orders, signed, absolute):
     """Add the products of :func:`shuffled_products` to the lower halves of two sums."""
     n, n_samples, n_directions = rows.shape
@@ -166,7 +166,7 @@ def add_shuffled_products(rows, orders, signed, absolute):
                 add_row_of(two, i + 1, used, n_used, signed, absolute)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(nogil=True, inline="always")
 def add_row_of(values, i, used, n_used, signed, absolute):
     """Add the products of the i-th of some units and those before it, and absolute values."""
     if n_used == len(signed):

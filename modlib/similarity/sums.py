@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
+from modlib.kernels import kernel
 from modlib.similarity.conventions import CONVENTIONS
 from modlib.similarity.threads import in_threads
 
@@ -116,7 +116,7 @@ def _chosen(signed: Tensor, absolute: Tensor, conventions: Collection[str]) -> d
     return {name: absolute if CONVENTIONS[name].absolute_inside else signed for name in conventions}
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def sum_products(products):
     """Sum symmetric matrices ``[samples, units, units]``, and their absolute values, in float64.
 
@@ -134,7 +134,7 @@ def sum_products(products):
     return signed, absolute
 
 
-@njit(cache=True)
+@kernel
 def mirror(lower):
     """Make a matrix symmetric whose lower half is filled in."""
     for i in range(len(lower)):
@@ -142,7 +142,7 @@ def mirror(lower):
             lower[j, i] = lower[i, j]
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@kernel(nogil=True, fastmath={"contract"})
 def add_factor_products(factors, first, last, signed, absolute):
     """Add ``F_k^T F_k``, and its absolute values, to the rows from first to last of sums.
 
@@ -159,7 +159,7 @@ def add_factor_products(factors, first, last, signed, absolute):
                 add_row(two, n_columns, signed[i + 1], absolute[i + 1])
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, inline="always")
+@kernel(nogil=True, fastmath={"contract"}, inline="always")
 def multiply(left, i, next_i, right, n_columns, one, two):
     """Rows ``i`` and ``next_i`` of ``left^T right``, as far as some column.
 
@@ -182,7 +182,7 @@ def multiply(left, i, next_i, right, n_columns, one, two):
             two[j] += e * right[t, j]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(nogil=True, inline="always")
 def add_row(values, n_columns, signed, absolute):
     """Add the first values of a row, and their absolute values, in float64."""
     for j in range(n_columns):
@@ -191,7 +191,7 @@ def add_row(values, n_columns, signed, absolute):
         absolute[j] += abs(value)
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def add_chain_products(gram, weights, widths, active, signed, absolute):
     """Add the products of :func:`chain_products`, and their absolute values, for some samples.
 
@@ -219,7 +219,7 @@ def add_chain_products(gram, weights, widths, active, signed, absolute):
             at, weights_at, sums_at = at + m, weights_at + n * m, own[1]
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def gather(matrix, rows, columns, chosen):
     """Write some rows and columns of a matrix to the corner of another."""
     for i in range(len(rows)):
@@ -227,7 +227,7 @@ def gather(matrix, rows, columns, chosen):
             chosen[i, j] = matrix[rows[i], columns[j]]
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@kernel(nogil=True, fastmath={"contract"})
 def enclose(products, right, half, n, m):
     """Make ``R^T P R`` of the symmetric ``P [n, n]`` in its place, for ``R [n, m]``.
 
@@ -245,7 +245,7 @@ def enclose(products, right, half, n, m):
             products[j, i] = products[i, j]
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def add_scattered(products, units, signed, absolute):
     """Add the lower half of the products of some units to sums of all units."""
     for i in range(len(units)):
