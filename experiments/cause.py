@@ -11,6 +11,7 @@ from experiments.chance import N_INPUTS, some
 from modlib.clustering.find import find_modules
 from modlib.lesions.damage import Lesions
 from modlib.models import MLP
+from modlib.similarity.conventions import CONVENTIONS
 from modlib.similarity.factors import factors
 from modlib.similarity.matrix import Similarity
 from modlib.similarity.measures import MEASURES, METHODS, Method
@@ -214,8 +215,8 @@ def _mean_product(factors: Tensor) -> np.ndarray:
 
 
 def _to_unit_diagonal(product: np.ndarray) -> np.ndarray:
-    length = np.sqrt(np.diagonal(product))
-    scale = np.outer(length, length)
+    own = np.diagonal(product)
+    scale = CONVENTIONS["released"].scale(own[:, None], own)
     return np.divide(product, scale, out=np.zeros_like(product), where=scale > 0)
 
 

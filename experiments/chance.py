@@ -4,7 +4,7 @@ Every Q here, of a layer as it is and of what chance gives it, is found on the s
 same search: the paper's, with fewer steps than the tables of modules take.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from modlib.clustering.find import find_modules
 from modlib.clustering.modules import Modules
 from modlib.comparison import agreement
 from modlib.models import MLP
-from modlib.nulls import NULLS, excess_of, null_similarities
+from modlib.nulls import NULLS, Excess, excess_of, null_similarities
 from modlib.seeds import generator
 from modlib.similarity.compute import similarity_matrices
 from modlib.similarity.matrix import Similarity
@@ -66,24 +66,14 @@ def null_rows(
             drawn = null_similarities(
                 model, inputs, targets, layer, null=null, draws=draws, seed=seed
             )
-            for (measure, convention), by_chance in drawn.items():
-                for normalized in (False, True):
-                    found = excess_of(
-                        _chosen(whole[layer, measure, convention], normalized),
-                        [_chosen(similarity, normalized) for similarity in by_chance],
-                        n_steps=N_STEPS,
-                    )
-                    yield {
-                        "layer": layer,
-                        "measure": measure,
-                        "normalized": normalized,
-                        "convention": convention,
-                        "null": null,
-                        "q": found.q,
-                        "null_mean": found.mean,
-                        "null_std": found.std if draws > 1 else 0.0,
-                        "p": found.p,
-                    }
+            for name, found in _beside_chance(whole, drawn, layer):
+                yield name | {
+                    "null": null,
+                    "q": found.q,
+                    "null_mean": found.mean,
+                    "null_std": found.std if draws > 1 else 0.0,
+                    "p": found.p,
+                }
 
 
 def input_rows(
@@ -102,27 +92,38 @@ def input_rows(
         A row of the table ``inputs``, without the columns that name the network.
     """
     numbers = [*(number for number in FEWER_INPUTS if number < len(inputs)), len(inputs)]
-    reference: dict[tuple[int, str, Method], Modules] = {}
+    reference: dict[tuple[Any, ...], np.ndarray] = {}
     for n_inputs in reversed(numbers):
         samples = some(inputs, targets, n_inputs)
         whole = similarity_matrices(model, *samples)
         for layer in range(1, model.n_hidden + 1):
             drawn = null_similarities(model, *samples, layer, draws=FEWER_DRAWS, seed=seed)
-            for (measure, convention), by_chance in drawn.items():
-                for normalized in (False, True):
-                    found = _find(whole[layer, measure, convention], normalized)
-                    key = layer, convention, Method(measure, normalized)
-                    reference.setdefault(key, found)
-                    yield {
-                        "layer": layer,
-                        "measure": measure,
-                        "normalized": normalized,
-                        "convention": convention,
-                        "n_inputs": n_inputs,
-                        "q": found.q,
-                        "null_mean": float(np.mean([_q(drawn, normalized) for drawn in by_chance])),
-                        "element": agreement(found.labels, reference[key].labels),
-                    }
+            for name, found in _beside_chance(whole, drawn, layer):
+                labels = found.modules.labels
+                reference.setdefault(tuple(name.values()), labels)
+                yield name | {
+                    "n_inputs": n_inputs,
+                    "q": found.q,
+                    "null_mean": found.mean,
+                    "element": agreement(labels, reference[tuple(name.values())]),
+                }
+
+
+def _beside_chance(
+    whole: Mapping[tuple[int, str, str], Similarity],
+    drawn: Mapping[tuple[str, str], Sequence[Similarity]],
+    layer: int,
+) -> Iterator[tuple[dict[str, Any], Excess]]:
+    """The excess of each method in each convention, and the columns that name it."""
+    for (measure, convention), by_chance in drawn.items():
+        for normalized in (False, True):
+            found = excess_of(
+                _chosen(whole[layer, measure, convention], normalized),
+                [_chosen(similarity, normalized) for similarity in by_chance],
+                n_steps=N_STEPS,
+            )
+            method = Method(measure, normalized)._asdict()
+            yield {"layer": layer, **method, "convention": convention}, found
 
 
 def n_numbers_of_inputs(n_inputs: int) -> int:
@@ -174,11 +175,3 @@ def _at(similarity: Similarity, null: str, resolution: float, seed: int) -> Modu
 
 def _chosen(similarity: Similarity, normalized: bool) -> Similarity:
     return similarity.normalized() if normalized else similarity
-
-
-def _find(similarity: Similarity, normalized: bool) -> Modules:
-    return find_modules(_chosen(similarity, normalized), n_steps=N_STEPS)
-
-
-def _q(similarity: Similarity, normalized: bool) -> float:
-    return _find(similarity, normalized).q

@@ -38,7 +38,7 @@ from modlib.similarity.factors import Factored, Pieces, Piecewise, Whole, pieces
 from modlib.similarity.matrix import Similarity
 from modlib.similarity.measures import MEASURES, Measure
 from modlib.similarity.sums import factor_products, masked_products, outer_products, summed
-from modlib.validation import check_choice, check_flag, check_seed, is_iterable, is_whole
+from modlib.validation import check_choice, check_flag, check_seed, check_whole, is_iterable
 
 NULLS = ("rotation", "shuffle")
 """The null models by their names."""
@@ -100,7 +100,7 @@ def null_similarities(
         clearly negative eigenvalues, and so no factors.
     """
     check_choice("null", null, NULLS)
-    _check_draws(draws)
+    check_whole("draws", draws, 1)
     seed = check_seed(seed)
     conventions = distinct("conventions", conventions)
     for convention in conventions:
@@ -243,7 +243,7 @@ def excess(
     normalized = check_flag("normalized", normalized)
     about: dict[str, Any] = {"units": units, "pool": pool, "outputs": outputs, "loss": loss}
     check_choice("null", null, NULLS)
-    _check_draws(draws)
+    check_whole("draws", draws, 1)
     similarity = pairwise_similarity(
         model, inputs, targets, layer, measure, convention, seed=seed, **about
     )
@@ -293,11 +293,6 @@ def excess_of(
         raise ValueError(f"drawn must hold at least one similarity. Got {got}.")
     qs = [find_modules(one, **effort, seed=seed).q for one in listed]
     return Excess(modules.q, np.array(qs), modules, kind)
-
-
-def _check_draws(draws: Any) -> None:
-    if not is_whole(draws) or draws < 1:
-        raise ValueError(f"draws must be a whole number of at least 1. Got {draws!r}.")
 
 
 # -------------------------------------------------------------------------------------- rotation

@@ -15,15 +15,15 @@ import pandas as pd
 
 from experiments.crossed import NETWORKS, SCORES, TABLES, UNITS
 from experiments.engine import tables
-from experiments.engine.published import open_manifest
 from experiments.report.bootstrap import draw_counts
 from experiments.report.claims import Claim, Part, judge_reading, summarize
+from experiments.report.frames import checked_folder
+from experiments.report.ranks import correlation
 from experiments.report.readings import N_DRAWS, READINGS, Lacking
 from experiments.report.rules import Numbers
 from experiments.report.worth import SEEDS
 from experiments.truth import recovery
 from modlib.similarity.measures import DOWNSTREAM, UPSTREAM
-from modlib.validation import check_path
 
 NETWORK = ["kind", "task", "leak", "regularizer", "strength", "seed"]
 METHOD = ["measure", "normalized"]
@@ -65,16 +65,9 @@ def read_crossed(folder: str | os.PathLike[str]) -> Crossed:
     ValueError
         As for :func:`experiments.report.frames.read_results`.
     """
-    folder = check_path("folder", folder)
-    names = ["manifest.json", *(f"{name}.parquet" for name in TABLES)]
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f"{folder} must hold the tables of networks whose modules are known. It lacks "
-            f"{', '.join(missing)}: run python -m experiments run crossed, or name another folder."
-        )
-    open_manifest(folder)
-    return Crossed(folder)
+    files = [f"{name}.parquet" for name in TABLES]
+    what = "the tables of networks whose modules are known"
+    return Crossed(checked_folder(folder, files, what, "python -m experiments run crossed"))
 
 
 class Truths:
@@ -140,12 +133,8 @@ class Truths:
 
     def rank_correlation(self, rows: pd.DataFrame, one: str, other: str) -> np.ndarray:
         """Spearman's correlation of two columns over rows; ranks are drawn with their seeds."""
-        ranks = rows[[one, other]].rank().to_numpy()
-        means = [self._weighted(rows["seed"], values) for values in ranks.T]
-        squares = [self._weighted(rows["seed"], values**2) for values in ranks.T]
-        both = self._weighted(rows["seed"], ranks[:, 0] * ranks[:, 1]) - means[0] * means[1]
-        spreads = [np.sqrt(square - mean**2) for square, mean in zip(squares, means, strict=True)]
-        return both / (spreads[0] * spreads[1])
+        first, second = rows[[one, other]].rank().to_numpy().T
+        return correlation(first, second, lambda values: self._weighted(rows["seed"], values))
 
     def _weighted(self, seeds: pd.Series, values: np.ndarray) -> np.ndarray:
         weights = self._counts[:, [SEEDS.index(seed) for seed in seeds]]

@@ -1,7 +1,7 @@
 """The results of a sweep as frames: what the chapters, the claims and the explorer read."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.engine import tables
-from experiments.engine.published import open_manifest
+from experiments.engine.published import MANIFEST, open_manifest
 from experiments.paper import CERTIFICATES, PROOFS, TABLES
 from modlib.similarity.measures import METHODS, Method
 from modlib.validation import check_path
@@ -123,19 +123,41 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
         If a file is not what the manifest tells, or, when a table is asked for, if it breaks its
         schema; the message names it.
     """
+    files = ["networks.parquet", "modules.parquet", "agreement.parquet"]
+    what = "the tables of a finished sweep"
+    return Results(checked_folder(folder, files, what, "python -m experiments run"))
+
+
+def checked_folder(
+    folder: str | os.PathLike[str], files: Sequence[str], what: str, command: str
+) -> Path:
+    """Return a folder of results, of which no byte has changed.
+
+    Parameters
+    ----------
+    folder
+        Where a manifest and the files should be.
+    files
+        Their names.
+    what, command
+        What they are, and what makes them: for the message.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one of them is not there.
+    ValueError
+        If the folder is no path, or a file is not what the manifest tells.
+    """
     folder = check_path("folder", folder)
-    missing = [
-        name
-        for name in ("manifest.json", "networks.parquet", "modules.parquet", "agreement.parquet")
-        if not (folder / name).is_file()
-    ]
+    missing = [name for name in (MANIFEST, *files) if not (folder / name).is_file()]
     if missing:
         raise FileNotFoundError(
-            f"{folder} must hold the tables of a finished sweep. It lacks {', '.join(missing)}: "
-            "run python -m experiments run, or name another folder."
+            f"{folder} must hold {what}. It lacks {', '.join(missing)}: run {command}, or name "
+            "another folder."
         )
     open_manifest(folder)
-    return Results(folder)
+    return folder
 
 
 def _frame(name: str, folder: Path) -> pd.DataFrame:

@@ -1,11 +1,28 @@
 """Rank correlations of networks, for every draw of seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from experiments.report.bootstrap import mean_draws
+
+
+def correlation(
+    one: np.ndarray, other: np.ndarray, mean: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Compute the correlation of two lists of numbers, such as ranks, for every draw.
+
+    Parameters
+    ----------
+    one, other
+        Of one shape.
+    mean
+        From such numbers to their mean in each draw, ``[draws]``.
+    """
+    covariance = mean(one * other) - mean(one) * mean(other)
+    spread = [np.sqrt(mean(values**2) - mean(values) ** 2) for values in (one, other)]
+    return covariance / (spread[0] * spread[1])
 
 
 def rank_correlations(

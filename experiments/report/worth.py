@@ -12,6 +12,7 @@ from scipy.stats import false_discovery_control, rankdata
 
 from experiments.regularizers import UNTRAINED
 from experiments.report.frames import Results
+from experiments.report.ranks import correlation
 from experiments.report.readings import N_DRAWS, Lacking, Reading
 from experiments.report.rules import RAW, UP, Numbers, change, rise
 from modlib.similarity.measures import MEASURES, METHODS
@@ -32,14 +33,16 @@ FACTORS = ("weights", "coactivity")
 def of_seeds(results: Results, seeds: Sequence[int]) -> Results:
     """Return results with the networks of some seeds alone; of untrained ones, all but seed 0."""
     networks = results.networks
-    is_untrained = networks["regularizer"] == UNTRAINED
-    chosen = np.where(
-        is_untrained, networks["seed"] >= FIRST_UNTRAINED_SEED, networks["seed"].isin(seeds)
-    )
     found = Results(results.folder)
     # In the place of what would be read when it is first asked for.
-    vars(found)["networks"] = networks[chosen].reset_index(drop=True)
+    vars(found)["networks"] = networks[is_counted(networks, seeds)].reset_index(drop=True)
     return found
+
+
+def is_counted(frame: pd.DataFrame, seeds: Sequence[int] = SEEDS) -> np.ndarray:
+    """Whether verdicts rest on each row: of some seeds, or of untrained networks but seed 0."""
+    is_untrained = frame["regularizer"] == UNTRAINED
+    return np.where(is_untrained, frame["seed"] >= FIRST_UNTRAINED_SEED, frame["seed"].isin(seeds))
 
 
 class Worth(Reading):
@@ -279,10 +282,4 @@ def _weighted_rank_correlation(worth: Worth, one: np.ndarray, other: np.ndarray)
         rank[is_trained] = rankdata(values[is_trained]).reshape(values[is_trained].shape)
         ranks.append(rank.reshape(len(rank), -1))
     first, second = ranks
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        return worth.trained(values).mean(axis=1)
-
-    covariance = mean(first * second) - mean(first) * mean(second)
-    spread = [np.sqrt(mean(rank**2) - mean(rank) ** 2) for rank in ranks]
-    return covariance / (spread[0] * spread[1])
+    return correlation(first, second, lambda values: worth.trained(values).mean(axis=1))

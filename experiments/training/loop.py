@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from experiments.config import Recipe
-from experiments.training.train import _fast_and_repeatable
+from experiments.training.train import fast_and_repeatable
 from modlib.layers.network import evaluating
 from modlib.seeds import generator
 
@@ -102,7 +102,7 @@ def fit(
     order = generator(seed, "batches")
     best_epoch, best_loss, best_weights = 0, inf, deepcopy(model.state_dict())
     history: list[dict[str, float]] = []
-    with _fast_and_repeatable(), _dropout_by(seed):
+    with fast_and_repeatable(), _dropout_by(seed):
         for epoch in range(1, recipe.max_epochs + 1):
             if before_epoch:
                 before_epoch(epoch)

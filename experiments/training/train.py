@@ -64,7 +64,7 @@ def train(
         raise ValueError(f"seeds must be one or more whole numbers, each once. Got {seeds!r}.")
     runs = [Run(config, data, seed) for seed in numbers]
     if config.max_epochs:
-        with _fast_and_repeatable(), torch.inference_mode():
+        with fast_and_repeatable(), torch.inference_mode():
             _train_together(runs, config, data, progress)
     return [run.result() for run in runs]
 
@@ -117,7 +117,7 @@ def _train_epoch(
 
 
 @contextmanager
-def _fast_and_repeatable() -> Iterator[None]:
+def fast_and_repeatable() -> Iterator[None]:
     """Compute on one thread, and take numbers below the smallest normal one for zero.
 
     With more threads sums are split by their number, and bits change. And weight decay drives the

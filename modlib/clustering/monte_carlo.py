@@ -9,7 +9,7 @@ from modlib.clustering.moves import ROUNDING, count_links, move
 from modlib.kernels import kernel
 from modlib.modularity import check_start, read_objective
 from modlib.objective import AnyObjective, SparseObjective
-from modlib.validation import check_flag, check_seed, is_number, is_whole
+from modlib.validation import check_flag, check_seed, check_whole, is_number
 
 N_BISECTIONS = 40
 MOST_STEPS = 10**8  # all are drawn beforehand, 16 bytes each
@@ -107,10 +107,7 @@ def monte_carlo_labels(
 
 def check_options(n_steps: Any, entropy: Any, seed: Any) -> None:
     """Raise a ``ValueError`` that names the first option of the search out of its range."""
-    if not is_whole(n_steps) or n_steps < 0:
-        raise ValueError(f"n_steps must be a whole number of at least 0. Got {n_steps!r}.")
-    if n_steps > MOST_STEPS:
-        raise ValueError(f"n_steps must be at most {MOST_STEPS:,}. Got {n_steps!r}.")
+    check_whole("n_steps", n_steps, most=MOST_STEPS)
     if not is_number(entropy) or float(entropy) <= 0:
         raise ValueError(f"entropy must be a number above 0, in nats. Got {entropy!r}.")
     check_seed(seed)

@@ -24,7 +24,7 @@ from modlib.lesions.silencing import Chain, Hooked, Look, number_in_chain, still
 from modlib.losses import Loss, Outputs, check_loss
 from modlib.samples import Samples
 from modlib.seeds import generator
-from modlib.validation import as_array, check_choice, check_labels, is_whole
+from modlib.validation import as_array, check_choice, check_labels, check_whole, is_whole
 
 ABLATIONS = ("mean", "zero")
 """What a silenced unit is replaced by."""
@@ -395,8 +395,7 @@ class Lesions:
             If modules, draws or seed are not as :func:`lesion` wants them, or there are fewer than
             two classes.
         """
-        if not is_whole(draws) or draws < 1:
-            raise ValueError(f"draws must be a whole number of at least 1. Got {draws!r}.")
+        check_whole("draws", draws, 1)
         self._check_classes()
         labels = self._labels(modules)
         names = np.unique(labels[labels >= 0])

@@ -5,7 +5,7 @@ from html import escape
 
 import pandas as pd
 
-from experiments.report.chapters.ledger import SIGNS, interval_text
+from experiments.report.chapters.ledger import SIGNS, interval_text, scrollable
 from experiments.report.claims import Claim, summarize
 from experiments.report.figures import CONVENTION_NAMES
 
@@ -23,8 +23,7 @@ def answers_html(parts: pd.DataFrame, questions: Mapping[str, Claim]) -> str:
     parts = parts[parts["claim"].isin(list(questions))]
     verdicts = summarize(parts, questions).set_index(["claim", "convention"])["verdict"]
     rows = [row for name in questions for row in _rows(name, questions[name], parts, verdicts)]
-    html = pd.DataFrame(rows).to_html(index=False, border=0, escape=False, classes="ledger")
-    return f'<div style="overflow-x: auto">{html}</div>'
+    return scrollable(pd.DataFrame(rows), escape=False, classes="ledger")
 
 
 def _rows(

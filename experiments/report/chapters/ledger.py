@@ -77,13 +77,17 @@ def ledger_html(claims: pd.DataFrame) -> str:
     columns = {
         "figure": [_figure_link(name) for name in own.index],
         "claim, and its rule": [
-            _link(statement, f"../book/hypotheses.html#{name}")
-            for name, statement in own["statement"].items()
+            rule_link(name, statement) for name, statement in own["statement"].items()
         ],
-        **{reading_name(*reading): map(_signed, every[reading]) for reading in READINGS},
+        **{reading_name(*reading): map(signed, every[reading]) for reading in READINGS},
         "the first number of the rule": map(_first_number, own.to_dict("records")),
     }
     return scrollable(pd.DataFrame(columns), escape=False, classes="ledger")
+
+
+def rule_link(name: str, text: str) -> str:
+    """Link a text to the rule of a claim or question, in the page of hypotheses."""
+    return _link(text, f"../book/hypotheses.html#{name}")
 
 
 def _link(text: str, target: str) -> str:
@@ -95,7 +99,8 @@ def _figure_link(name: str) -> str:
     return _link(name.replace("-", "\u00a0"), f"{CHAPTERS[figure]}.html#{figure}")
 
 
-def _signed(verdict: str) -> str:
+def signed(verdict: str) -> str:
+    """Put its sign before a verdict, in one piece."""
     return f"{SIGNS[verdict]}&nbsp;{verdict}".replace(" ", "&nbsp;")
 
 

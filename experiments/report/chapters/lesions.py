@@ -42,16 +42,12 @@ def decided(frame: pd.DataFrame) -> pd.DataFrame:
         With three more columns: the ``side`` of the measure, ``"upstream"`` or ``"downstream"``;
         the ``form``, one of :data:`FORMS`; and whether the network ``is_trained``.
     """
-    is_trained = frame["regularizer"] != UNTRAINED
-    counts = np.where(
-        is_trained, frame["seed"].isin(worth.SEEDS), frame["seed"] >= worth.FIRST_UNTRAINED_SEED
-    )
     return kept(
         frame.assign(
             side=frame["measure"].map(lambda name: MEASURES[name].side),
             form=frame["convention"].map(CONVENTION_NAMES).mask(frame["signed"], SIGNED),
-            is_trained=is_trained,
-        )[counts]
+            is_trained=frame["regularizer"] != UNTRAINED,
+        )[worth.is_counted(frame)]
     )
 
 

@@ -1,10 +1,8 @@
 """Verdicts on the paper's claims, decided once more with excess in place of Q."""
 
-from html import escape
-
 import pandas as pd
 
-from experiments.report.chapters.ledger import SIGNS, scrollable
+from experiments.report.chapters.ledger import rule_link, scrollable, signed
 from experiments.report.figures import CONVENTION_NAMES
 from modlib.similarity.conventions import CONVENTIONS
 
@@ -23,9 +21,9 @@ def again_html(rows: pd.DataFrame) -> str:
     """
     verdict = rows.set_index(["claim", "convention", "by"])["verdict"]
     statements = rows.drop_duplicates("claim").set_index("claim")["statement"]
-    columns = {"claim, and its rule": [_rule_link(*item) for item in statements.items()]} | {
+    columns = {"claim, and its rule": [rule_link(*item) for item in statements.items()]} | {
         f"{CONVENTION_NAMES[convention]}, {name}": [
-            _signed(
+            _told(
                 verdict[claim, convention, by],
                 bold=verdict[claim, convention, "q"] != verdict[claim, convention, "excess"],
             )
@@ -46,11 +44,5 @@ def changed(rows: pd.DataFrame, convention: str) -> list[str]:
     return list(verdict.index[tested & (verdict["q"] != verdict["excess"])])
 
 
-def _rule_link(name: str, statement: str) -> str:
-    target = f"../book/hypotheses.html#{name}"
-    return f'<a class="reference internal" href="{target}">{escape(statement)}</a>'
-
-
-def _signed(verdict: str, *, bold: bool = False) -> str:
-    text = f"{SIGNS[verdict]} {verdict}".replace(" ", "&nbsp;")
-    return f"<strong>{text}</strong>" if bold else text
+def _told(verdict: str, *, bold: bool) -> str:
+    return f"<strong>{signed(verdict)}</strong>" if bold else signed(verdict)
