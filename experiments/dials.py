@@ -278,7 +278,7 @@ def n_rows(run: Run) -> Mapping[str, int]:
 # --------------------------------------------------------------------------------------- the grids
 
 PULLS = (0.03, 0.1, 0.3, 1.0, 3.0)
-USUAL = 1.0
+USUAL = 0.3
 """The pull at which verdicts are given, and that of pairs."""
 SEEDS = tuple(range(9))
 ANALYSIS = AnalysisConfig(null_draws=10)

@@ -386,7 +386,7 @@ def test_one_network_of_each_target_is_certified_at_the_usual_pull():
     wanted = {run.name: certified_layers(run) for run in EXPERIMENT.runs("full")}
     chosen = {name: places for name, places in wanted.items() if places}
     assert len(chosen) == 5
-    assert chosen["single-up-1-seeds-0-to-8"] == ["single-up-1-1-h1", "single-up-1-1-h2"]
+    assert chosen["single-up-0.3-seeds-0-to-8"] == ["single-up-0.3-1-h1", "single-up-0.3-1-h2"]
 
 
 def test_certified_matrices_are_those_whose_modularity_is_in_the_table(tmp_path):

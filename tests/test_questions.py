@@ -33,7 +33,7 @@ EACH = ("kind", "task", "leak", "regularizer", "strength")
 def written_rules():
     """Of each question in the page of hypotheses: its title, and where its parts must lie."""
     page = (ROOT / "book" / "hypotheses.md").read_text()
-    page = page.partition("\n## What the modules are worth\n")[2]
+    page = page.partition("\n## What the modules are worth\n")[2].partition("\n## ")[0]
     sections = re.split(r"^\(([a-z]+-\d)\)=\n#### ", page, flags=re.MULTILINE)[1:]
     for name, text in zip(sections[::2], sections[1::2], strict=True):
         title = text.splitlines()[0].removeprefix(f"{name}: ")
