@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 EXPERIMENTS = {
     "paper": "experiments.paper",
     "crossed": "experiments.crossed",
+    "dials": "experiments.dials",
 }
 """The module of each experiment, by the experiment's name."""
 

@@ -90,8 +90,8 @@ def _add_claims(commands: Any) -> None:
     claims = commands.add_parser("claims", help="decide claims by the rules written down for them")
     claims.set_defaults(command=_claims)
     claims.add_argument("about", nargs="?", choices=ABOUT, default="paper", help=(
-        "claims of the paper; or our own questions: what its modules are worth, and whether the "
-        "measures find modules that are known (default: paper)"
+        "claims of the paper; or our own questions: what its modules are worth, whether the "
+        "measures find modules that are known, and whether one can train for them (default: paper)"
     ))  # fmt: skip
     claims.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help=(
         "folder of results (default: results)"
@@ -222,7 +222,18 @@ def _about_truth(folder: Path) -> "pd.DataFrame":
     return truth_ledger(read_crossed(folder / "crossed"))
 
 
-ABOUT = {"paper": _about_paper, "worth": _about_worth, "truth": _about_truth}
+def _about_dials(folder: Path) -> "pd.DataFrame":
+    from experiments.report.dials import dials_ledger, read_dials
+
+    return dials_ledger(read_dials(folder / "dials"))
+
+
+ABOUT = {
+    "paper": _about_paper,
+    "worth": _about_worth,
+    "truth": _about_truth,
+    "dials": _about_dials,
+}
 
 
 def _table(claims: "pd.DataFrame") -> str:

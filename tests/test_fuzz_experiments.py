@@ -25,6 +25,7 @@ import experiments
 from experiments import network
 from experiments.config import TrainingConfig
 from experiments.data import Dataset, load, split
+from experiments.dials import TABLES as DIALS_TABLES
 from experiments.engine.files import file_hash
 from experiments.engine.published import MANIFEST
 from experiments.engine.seal import write_sealed
@@ -58,6 +59,7 @@ def results() -> Path:
             "crossed_networks",
             "crossed_units",
             "crossed",
+            *DIALS_TABLES,
         ):
             (folder / f"{name}.parquet").touch()
         save_file({"0/layers.0.weight": torch.zeros(3, 4)}, folder / "examples.safetensors")
