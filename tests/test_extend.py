@@ -14,6 +14,7 @@ import pytest
 import torch
 from pyarrow import parquet
 
+import modlib as ml
 from experiments.paper import TABLES
 from modlib.models import MLP
 from modlib.plotting import COLORS, NAMES, TITLES
@@ -65,6 +66,24 @@ def test_a_penalty_on_activations_makes_them_smaller(names):
     sums = [m.to_layer(names["inputs"], 1).abs().sum() for m in (names["sparse"], free)]
     assert sums[0] < 0.5 * sums[1]
     assert len(names["modules_of_sparse"].labels) == 12
+
+
+def test_training_for_modules_raises_q_and_finds_the_modules_it_wanted(names):
+    torch.manual_seed(0)
+    free, _ = names["train_for_modules"](
+        names["fresh"](), names["inputs"], names["targets"], pull=0.0
+    )
+
+    def q(model) -> float:
+        similarity = ml.pairwise_similarity(
+            model, names["inputs"], names["targets"], layer=1, convention="released"
+        )
+        return ml.find_modules(similarity.normalized()).q
+
+    assert q(names["modular"]) > q(free) + 0.1
+    assert names["as_wanted"] > 0.9
+    right = names["modular"](names["inputs"]).argmax(dim=1) == names["targets"]
+    assert right.double().mean() > 0.9
 
 
 # ------------------------------------------------------------------------------- one place for each
