@@ -16,6 +16,7 @@ EXPERIMENTS = {
     "paper": "experiments.paper",
     "crossed": "experiments.crossed",
     "dials": "experiments.dials",
+    "elsewhere": "experiments.elsewhere",
 }
 """The module of each experiment, by the experiment's name."""
 

@@ -91,7 +91,8 @@ def _add_claims(commands: Any) -> None:
     claims.set_defaults(command=_claims)
     claims.add_argument("about", nargs="?", choices=ABOUT, default="paper", help=(
         "claims of the paper; or our own questions: what its modules are worth, whether the "
-        "measures find modules that are known, and whether one can train for them (default: paper)"
+        "measures find modules that are known, whether one can train for them, and what holds of "
+        "other networks (default: paper)"
     ))  # fmt: skip
     claims.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help=(
         "folder of results (default: results)"
@@ -228,27 +229,40 @@ def _about_dials(folder: Path) -> "pd.DataFrame":
     return dials_ledger(read_dials(folder / "dials"))
 
 
+def _about_elsewhere(folder: Path) -> "pd.DataFrame":
+    from experiments.report.elsewhere import elsewhere_ledger, read_elsewhere
+
+    return elsewhere_ledger(read_elsewhere(folder / "elsewhere"))
+
+
 ABOUT = {
     "paper": _about_paper,
     "worth": _about_worth,
     "truth": _about_truth,
     "dials": _about_dials,
+    "elsewhere": _about_elsewhere,
 }
 
 
 def _table(claims: "pd.DataFrame") -> str:
-    """A line for each reading, under a line for each claim."""
+    """A line for each reading, under a line for each claim; where networks differ, with theirs."""
     lines = []
+    if "where" not in claims:
+        claims = claims.assign(where="")
+    width = claims["where"].str.len().max() if len(claims) else 0
     for (claim, statement), readings in claims.groupby(["claim", "statement"], sort=False):
         lines += ["", f"{claim}: {statement}", f"  a: {readings['quantity'].iloc[0]}"]
-        lines += [
-            f"  {row.convention:8}  {row.search:5}  {row.effect:+8.3f} [{row.low:+.3f}, "
-            f"{row.high:+.3f}]  {row.verdict} ({row.met})"
-            if not row.lacks
-            else f"  {row.convention:8}  {row.search:5}  not tested: lacks {row.lacks}"
-            for row in readings.itertuples()
-        ]
+        lines += [_line(row, width) for row in readings.itertuples()]
     return "\n".join(lines[1:])
+
+
+def _line(row: Any, width: int) -> str:
+    where = f"{row.where:{width}}  " if width else ""
+    reading = f"  {where}{row.convention:8}  {row.search:5}"
+    if row.lacks:
+        return f"{reading}  not tested: lacks {row.lacks}"
+    interval = f"{row.effect:+8.3f} [{row.low:+.3f}, {row.high:+.3f}]"
+    return f"{reading}  {interval}  {row.verdict} ({row.met})"
 
 
 def _markdown(claims: "pd.DataFrame") -> str:

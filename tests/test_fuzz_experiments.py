@@ -60,6 +60,9 @@ def results() -> Path:
             "crossed_units",
             "crossed",
             *DIALS_TABLES,
+            "elsewhere_networks",
+            "elsewhere_layers",
+            "elsewhere",
         ):
             (folder / f"{name}.parquet").touch()
         save_file({"0/layers.0.weight": torch.zeros(3, 4)}, folder / "examples.safetensors")
@@ -84,6 +87,7 @@ def objective(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> 
 
 QUICK = TrainingConfig(hidden=(4, 4), max_epochs=1)
 VALID: dict[str, Callable[[], Any]] = {
+    "architecture": lambda: "mlp-16-16",
     "config": lambda: QUICK,
     "data": data,
     "digits": lambda: TARGETS,
@@ -98,6 +102,7 @@ VALID: dict[str, Callable[[], Any]] = {
     "logits": lambda: INPUTS,
     "members": lambda: torch.tensor([[0, 1], [2, 3]]),
     "model": lambda: MLP((4, 3, 3)),
+    "n_classes": lambda: 3,
     "n_draws": lambda: 10,
     "n_pairs": lambda: 20,
     "n_samples": lambda: 10,
@@ -110,6 +115,7 @@ VALID: dict[str, Callable[[], Any]] = {
     "seeds": lambda: [0],
     "tables": lambda: {"a": pd.DataFrame({"b": [1]})},
     "targets": lambda: TARGETS,
+    "shape": lambda: (4, 4),
     "task": lambda: "crossed",
     "training": lambda: torch.utils.data.TensorDataset(INPUTS, TARGETS),
     "truth": lambda: [0, 1, 0, 1],
@@ -120,6 +126,11 @@ VALID: dict[str, Callable[[], Any]] = {
     "widths": lambda: (4, 4, 4, 6),
 }
 WHERE: dict[str, Mapping[str, Callable[[], Any]]] = {
+    "architectures.architecture": {"name": lambda: "mlp-16-16"},
+    "architectures.build": {"name": lambda: "mlp-16-16"},
+    "classifier.train_classifier": {"data": lambda: load("digits")},
+    "datasets.load": {"name": lambda: "digits"},
+    "datasets.shape_of": {"name": lambda: "digits"},
     "data.load": {"name": lambda: "digits"},
     "loop.fit": {"model": lambda: nn.Linear(4, 3)},
     "network.publish": {"folder": lambda: f"new-{uuid4()}"},
@@ -132,7 +143,7 @@ ALSO = {
     "labels": ("truth",),
     "logits": ("targets",),  # good ones, of another number of samples
     "model": ("hidden", "weights", "inputs"),  # a good one, but of other widths
-    "name": ("experiment",),
+    "name": ("experiment", "architecture"),
     "path": ("weights",),  # of these
     "targets": ("inputs",),  # with them they have to be keys of one file
     "truth": ("labels",),  # a good one, of another number of units
