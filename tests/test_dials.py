@@ -450,6 +450,47 @@ def test_accuracy_is_drawn_by_level():
     assert "set to zero" in second.get_xlabel()
 
 
+def test_numbers_are_averaged_within_networks():
+    rows = pd.DataFrame(
+        {"target": "up", "pull": 1.0, "seed": seed, "layer": layer, "side": side,
+         "score": seed + 0.1 * layer + 10 * (side == "b")}
+        for seed in (0, 1) for layer in (1, 2) for side in "ab"
+    )  # fmt: skip
+    found = drawings.per_network(rows, "score", side="a")
+    assert list(found["seed"]) == [0, 1]
+    assert found["value"].tolist() == pytest.approx([0.15, 1.15])
+
+
+def by_target(value):
+    return pd.DataFrame(
+        {"target": target, "pull": pull, "seed": seed, "value": value(target, pull, seed)}
+        for target, pull in (("none", 0.0), ("up", 0.1), ("up", 1.0), ("down", 1.0))
+        for seed in (0, 1)
+    )
+
+
+def test_curves_are_means_by_pull_and_their_shades_standard_errors():
+    figure = drawings.draw_curves({"a": by_target(lambda target, pull, seed: pull + 2 * seed)})
+    ax = figure.axes[0]
+    lines = {line.get_label(): line for line in ax.lines}
+    assert list(lines["up"].get_xdata()) == [0.1, 1.0]
+    assert list(lines["up"].get_ydata()) == pytest.approx([1.1, 2.0])
+    assert lines["none"].get_ydata() == pytest.approx([1.0, 1.0])
+    edges = np.vstack([path.vertices for path in ax.collections[0].get_paths()])
+    assert edges[:, 1].min() == pytest.approx(0.1)  # of 0.1 and 2.1 the standard error is 1
+    assert edges[:, 1].max() == pytest.approx(3.0)
+
+
+def test_groups_are_drawn_with_every_network():
+    frame = by_target(lambda target, pull, seed: seed + (target == "down"))
+    (ax,) = drawings.draw_groups({"learnt": frame[frame["pull"] != 0.1]}).axes
+    assert [bar.get_height() for bar in ax.patches] == pytest.approx([0.5, 0.5, 1.5])
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["none", "up", "down"]
+    assert [sorted(line.get_ydata()) for line in ax.lines if line.get_marker() == "."] == [
+        [0, 1], [0, 1], [1, 2],
+    ]  # fmt: skip
+
+
 def test_the_notebook_draws_its_figures_and_leaves_its_tables(tmp_path):
     folder = tmp_path / "run"
     told = tiny("crossed", "both").parameters | {"folder": str(folder), "best": False}

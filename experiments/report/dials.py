@@ -404,7 +404,7 @@ DIALS: dict[str, Claim] = {
     ),
     "dials-12": _claim(
         "Networks with trained modules learn a new question better, and forget less",
-        "fig-gains", pulled_networks_transfer,
+        "fig-trained-truth", pulled_networks_transfer,
         Part("accuracy on the new question, up minus none", above=0),
         Part("accuracy on the new question, down minus none", above=0),
         Part("forgotten of the other head, up minus none", below=0),

@@ -126,3 +126,86 @@ def draw_robustness(robustness: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylabel("test accuracy")
     axes[0, 0].legend()
     return figure
+
+
+# ------------------------------------------------------------------------------ against the pull
+
+
+def per_network(frame: pd.DataFrame, column: str, **values: object) -> pd.DataFrame:
+    """Average a column within networks: columns ``target``, ``pull``, ``seed`` and ``value``.
+
+    Parameters
+    ----------
+    frame
+        Rows of networks of one task.
+    column
+        To average.
+    values
+        Of other columns, by which rows are chosen.
+    """
+    for name, value in values.items():
+        frame = frame[frame[name] == value]
+    found = frame.groupby(["target", "pull", "seed"], as_index=False)[column].mean()
+    return found.rename(columns={column: "value"}).astype({"value": float})
+
+
+def draw_curves(panels: Mapping[str, pd.DataFrame], n_columns: int = 2) -> Figure:
+    """Draw means over networks against the pull, a line for each target.
+
+    Shades are standard errors. A dashed line is the mean of networks that are not pulled.
+
+    Parameters
+    ----------
+    panels
+        By what they show, frames as :func:`per_network` returns them.
+    n_columns
+        Of panels.
+    """
+    n_rows = -(-len(panels) // n_columns)
+    figure, axes = plt.subplots(
+        n_rows, n_columns, figsize=(6.4, 0.5 + 2.2 * n_rows), sharex=True, squeeze=False
+    )
+    for ax, (title, frame) in zip(axes.flat, panels.items(), strict=False):
+        _draw_curves(ax, frame)
+        ax.set_ylabel(title)
+    for ax in axes.flat[len(panels) :]:
+        ax.set_axis_off()
+    for ax in axes[-1]:
+        ax.set_xlabel("pull")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    return figure
+
+
+def _draw_curves(ax: Axes, frame: pd.DataFrame) -> None:
+    for target, color in TARGET_COLORS.items():
+        here = frame[frame["target"] == target].groupby("pull")["value"]
+        mean, error = here.mean(), here.sem().fillna(0.0)
+        if target == "none" and len(mean):
+            ax.axhline(mean.iloc[0], color=color, linewidth=0.8, linestyle="--", label=target)
+        elif len(mean):
+            ax.plot(mean.index, mean, "o-", color=color, markersize=3, label=target)
+            ax.fill_between(mean.index, mean - error, mean + error, color=color, alpha=0.2,
+                            linewidth=0)  # fmt: skip
+    ax.set_xscale("log")
+
+
+def draw_groups(panels: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw networks as dots and their means as bars, a group for each target.
+
+    Parameters
+    ----------
+    panels
+        By what they show, frames as :func:`per_network` returns them, of one pull.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(6.4, 2.3), squeeze=False)
+    for ax, (title, frame) in zip(axes[0], panels.items(), strict=True):
+        targets = [target for target in TARGET_COLORS if target in set(frame["target"])]
+        for place, target in enumerate(targets):
+            values = frame.loc[frame["target"] == target, "value"]
+            ax.bar(place, values.mean(), 0.7, color=TARGET_COLORS[target], alpha=0.6)
+            ax.plot(np.full(len(values), place), values, ".", color="black", markersize=3)
+        ax.axhline(0.0, color="black", linewidth=0.6)
+        ax.set_xticks(range(len(targets)), targets)
+        ax.set_title(title, fontsize=9)
+    return figure
