@@ -450,6 +450,22 @@ def test_accuracy_is_drawn_by_level():
     assert "set to zero" in second.get_xlabel()
 
 
+def test_q_of_the_dials_is_a_mean_over_layers_of_what_the_search_finds():
+    model, inputs = MLP(WIDTHS, seed=1), batch(200)
+    found = drawings.q_of_dials(model, inputs)
+    for measure in ("covariance", "output_sensitivity"):
+        q = [
+            ml.find_modules(
+                ml.pairwise_similarity(
+                    model, inputs, layer=layer, measure=measure, convention="released"
+                ).normalized()
+            ).q
+            for layer in (1, 2)
+        ]
+        assert found[measure] == pytest.approx(np.mean(q))
+    assert found["covariance"] != found["output_sensitivity"]
+
+
 def test_numbers_are_averaged_within_networks():
     rows = pd.DataFrame(
         {"target": "up", "pull": 1.0, "seed": seed, "layer": layer, "side": side,

@@ -7,8 +7,12 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from modlib import plotting
+from modlib.clustering.find import find_modules
+from modlib.models import MLP
+from modlib.similarity.compute import similarity_matrices
 from modlib.similarity.matrix import Similarity
 
 TARGET_COLORS = {
@@ -20,6 +24,21 @@ TARGET_COLORS = {
 }
 DIALS = ("covariance", "output_sensitivity")
 """The measures that are pulled, upstream and downstream; both as released and normalised."""
+
+
+def q_of_dials(model: MLP, inputs: Tensor) -> dict[str, float]:
+    """Q of the two measures that can be pulled, as the paper's search finds it: mean over layers.
+
+    Parameters
+    ----------
+    model, inputs
+        A network, and the samples to measure it on.
+    """
+    found = similarity_matrices(model, inputs, measures=DIALS, conventions=["released"])
+    every: dict[str, list[float]] = {measure: [] for measure in DIALS}
+    for (_, measure, _), similarity in found.items():
+        every[measure].append(find_modules(similarity.normalized()).q)
+    return {measure: float(np.mean(values)) for measure, values in every.items()}
 
 
 def dials_of(scores: pd.DataFrame, column: str = "q") -> pd.DataFrame:
