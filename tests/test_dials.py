@@ -17,10 +17,10 @@ from experiments.config import AnalysisConfig, Recipe, SettingConfig
 from experiments.data import load
 from experiments.dials import (
     EXPERIMENT,
+    PAIRED,
     PULLS,
     SEEDS,
     TABLES,
-    USUAL,
     DialsConfig,
     certified_layers,
     certified_matrices,
@@ -342,7 +342,7 @@ def test_the_grid_has_four_targets_at_five_pulls_and_a_smaller_one_on_pairs():
     assert len(single) == 1 + 4 * 5
     assert {pull for target, pull in single if target == "shuffled"} == set(PULLS)
     pairs = [(c.target, c.pull) for c in configs if c.task == "crossed"]
-    assert pairs == [("none", 0), ("up", USUAL), ("down", USUAL), ("both", USUAL)]
+    assert pairs == [("none", 0), ("up", PAIRED), ("down", PAIRED), ("both", PAIRED)]
     assert {c.setting.seeds for c in configs} == {SEEDS}
     assert len(EXPERIMENT.runs("full")) == 25  # which refuses two runs of one name
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from experiments import __main__ as command
-from experiments.dials import TABLES, USUAL
+from experiments.dials import PAIRED, TABLES, USUAL
 from experiments.pairs import N_HEADS
 from experiments.report.dials import DIALS, Dials, Pulls, dials_ledger, judge_dials
 from experiments.report.readings import Lacking
@@ -50,11 +50,16 @@ class Made(Dials):
         vars(self).update(frames)
 
 
+def usual(task):
+    """The pull at which verdicts are given."""
+    return USUAL if task == "single" else PAIRED
+
+
 def of_each(*, kept=lambda seed, target: True):
     """The names of networks of seeds 0 to 8, with whether they learnt enough."""
     for task in ("single", "crossed"):
         for target in TARGETS if task == "single" else TARGETS[:4]:
-            for pull in (0.0,) if target == "none" else (0.1, USUAL):
+            for pull in (0.0,) if target == "none" else (0.1, usual(task)):
                 for seed in range(9):
                     name = {"task": task, "target": target, "pull": pull, "seed": seed}
                     yield name | {"kept": kept(seed, target)}
@@ -71,7 +76,7 @@ def made(gain=0.5, cost=0.005, **options):
     for named in of_each(**options):
         name = {key: value for key, value in named.items() if key != "kept"}
         target, seed = name["target"], name["seed"]
-        own = OWN[target] if name["pull"] == USUAL else ()
+        own = OWN[target] if name["pull"] == usual(name["task"]) else ()
         up = (-9.0 if seed == 0 else gain + 0.001 * seed) if own else 0.0
         frames["networks"].append(named | {"test_accuracy": 0.95 - cost * bool(own)})
         frames["transfer"] += [
@@ -172,7 +177,7 @@ def test_the_truth_found_is_the_larger_recovery():
     found = made().truest
     assert len(found) * 2 == len(made().truth)
     assert found["recovery"].min() == pytest.approx(0.2 - 9.0, abs=10)
-    rows = found[(found["target"] == "up") & (found["pull"] == USUAL) & (found["seed"] == 3)]
+    rows = found[(found["target"] == "up") & (found["pull"] == PAIRED) & (found["seed"] == 3)]
     risen = rows[(rows["measure"] == "covariance") & rows["normalized"]]
     assert risen["recovery"].to_numpy() == pytest.approx(0.703)
 

@@ -17,6 +17,7 @@ from experiments.dials import (
     DOWN,
     LAYERS,
     NETWORKS,
+    PAIRED,
     ROBUSTNESS,
     SCORES,
     TABLES,
@@ -138,7 +139,7 @@ class Pulls:
     seed, n_draws
         Of the draws.
     pull
-        At which networks are looked at.
+        At which networks on single digits are looked at.
     """
 
     def __init__(
@@ -177,7 +178,8 @@ class Pulls:
         column
             Of that table.
         target, task
-            Of the networks; those that are pulled are of the pull of this reading.
+            Of the networks. Those that are pulled are of the pull of this reading; on pairs
+            there is one only.
         values
             Of other columns, such as ``layer=1``.
 
@@ -189,7 +191,7 @@ class Pulls:
         frame = getattr(self._results, table).merge(self._kept, on=NETWORK)
         chosen = (frame["task"] == task) & (frame["target"] == target)
         if target != "none":
-            chosen &= frame["pull"] == self.pull
+            chosen &= frame["pull"] == (self.pull if task == "single" else PAIRED)
         if "convention" in frame:
             chosen &= frame["convention"] == self.convention
         for name, value in values.items():
@@ -427,7 +429,7 @@ def judge_dials(
     seed, n_draws
         Of the bootstrap over seeds.
     pull
-        At which networks are looked at; verdicts are those at the usual one.
+        At which networks on single digits are looked at; verdicts are those at the usual one.
 
     Returns
     -------
