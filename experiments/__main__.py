@@ -91,8 +91,8 @@ def _add_claims(commands: Any) -> None:
     claims.set_defaults(command=_claims)
     claims.add_argument("about", nargs="?", choices=ABOUT, default="paper", help=(
         "claims of the paper; or our own questions: what its modules are worth, whether the "
-        "measures find modules that are known, whether one can train for them, and what holds of "
-        "other networks (default: paper)"
+        "measures find modules that are known, whether one can train for them, what holds of "
+        "other networks, and when in training modules come (default: paper)"
     ))  # fmt: skip
     claims.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help=(
         "folder of results (default: results)"
@@ -235,12 +235,19 @@ def _about_elsewhere(folder: Path) -> "pd.DataFrame":
     return elsewhere_ledger(read_elsewhere(folder / "elsewhere"))
 
 
+def _about_when(folder: Path) -> "pd.DataFrame":
+    from experiments.report.dynamics import read_dynamics, when_ledger
+
+    return when_ledger(read_dynamics(folder / "dynamics"))
+
+
 ABOUT = {
     "paper": _about_paper,
     "worth": _about_worth,
     "truth": _about_truth,
     "dials": _about_dials,
     "elsewhere": _about_elsewhere,
+    "when": _about_when,
 }
 
 
