@@ -17,6 +17,7 @@ EXPERIMENTS = {
     "crossed": "experiments.crossed",
     "dials": "experiments.dials",
     "elsewhere": "experiments.elsewhere",
+    "dynamics": "experiments.dynamics",
 }
 """The module of each experiment, by the experiment's name."""
 

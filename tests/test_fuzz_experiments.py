@@ -26,6 +26,7 @@ from experiments import network
 from experiments.config import TrainingConfig
 from experiments.data import Dataset, load, split
 from experiments.dials import TABLES as DIALS_TABLES
+from experiments.dynamics import TABLES as DYNAMICS_TABLES
 from experiments.engine.files import file_hash
 from experiments.engine.published import MANIFEST
 from experiments.engine.seal import write_sealed
@@ -63,6 +64,7 @@ def results() -> Path:
             "elsewhere_networks",
             "elsewhere_layers",
             "elsewhere",
+            *DYNAMICS_TABLES,
         ):
             (folder / f"{name}.parquet").touch()
         save_file({"0/layers.0.weight": torch.zeros(3, 4)}, folder / "examples.safetensors")
@@ -92,6 +94,7 @@ VALID: dict[str, Callable[[], Any]] = {
     "data": data,
     "digits": lambda: TARGETS,
     "draws": lambda: np.arange(10.0),
+    "epochs": lambda: [0, 0.5, 1],
     "factory": lambda: "torch.nn:Identity",
     "folder": results,
     "images": lambda: INPUTS,

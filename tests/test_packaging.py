@@ -211,7 +211,7 @@ def test_only_notebooks_that_are_run_with_parameters_write_files(path):
         code_of(path),
     )
     run_with_parameters = (
-        "90-setting", "94-network", "95-crossed", "96-dials", "97-elsewhere",
+        "90-setting", "94-network", "95-crossed", "96-dials", "97-elsewhere", "98-dynamics",
     )  # fmt: skip
     assert bool(writes) == (path.stem in run_with_parameters), writes
 
