@@ -58,7 +58,7 @@ class ElsewhereConfig(SettingConfig):
     architecture: str = field(default="mlp-64-64", metadata=_choice(tuple(ARCHITECTURES)))
     """One of :data:`experiments.architectures.ARCHITECTURES`."""
     n_inputs: int = field(default=1000, metadata={"convert": _number_of_inputs})
-    """To measure on: as many test samples, or all if there are fewer."""
+    """To measure similarities on: as many test samples, or all if there are fewer."""
 
     @property
     def told(self) -> dict[str, Any]:
@@ -191,7 +191,7 @@ DROPOUT_EPOCHS = 1.5
 """Networks learn more slowly with dropout, and have so many times as many epochs."""
 ANALYSIS = AnalysisConfig(n_steps=1000, null_draws=10, lesion_draws=50)
 LONG_ANALYSIS = replace(ANALYSIS, lesion_draws=20)
-N_INPUTS, N_LONG_INPUTS = 1000, 300
+N_INPUTS, N_LONG_INPUTS = 1000, 150
 
 
 def recipe_of(dataset: str, architecture: str, regularizer: str) -> Recipe:

@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from experiments.architectures import Place, architecture
+from experiments.cause import N_LESION_INPUTS
 from experiments.chance import some
 from experiments.config import AnalysisConfig
 from experiments.data import Dataset
@@ -52,7 +53,8 @@ def analyze(
     config
         What they are, and how to cluster them.
     data
-        All is measured on some of its test samples, always the same ones.
+        All is measured on some of its test samples, always the same ones; units are silenced on
+        :data:`experiments.cause.N_LESION_INPUTS` of them.
     stopwatch
         Told the stages ``evaluation``, ``similarity``, ``nulls``, ``clustering``, ``best``,
         ``lesions`` and ``agreement``.
@@ -66,13 +68,14 @@ def analyze(
     """
     stopwatch = stopwatch or Stopwatch()
     tables: dict[str, Rows] = {"elsewhere_networks": [], "elsewhere_layers": [], "elsewhere": []}
-    inputs, targets = some(data.test_inputs, data.test_targets, config.n_inputs)
+    test = data.test_inputs, data.test_targets
+    seen, silenced = some(*test, config.n_inputs), some(*test, N_LESION_INPUTS)
     for done, network in enumerate(networks, start=1):
         name = name_columns(network, config)
         with stopwatch("evaluation"):
             tables["elsewhere_networks"].append(name | network_row(network, data))
         for place in architecture(config.architecture).places:
-            look = Look(network.model, inputs, targets, place, config, stopwatch)
+            look = Look(network.model, seen, silenced, place, config, stopwatch)
             where = name | {"part": place.part, "layer": place.number}
             tables["elsewhere_layers"] += [where | row for row in look.layer_rows()]
             tables["elsewhere"] += [where | row for row in look.score_rows()]
@@ -119,19 +122,18 @@ class Look:
     def __init__(
         self,
         model: nn.Module,
-        inputs: Tensor,
-        targets: Tensor,
+        seen: tuple[Tensor, Tensor],
+        silenced: tuple[Tensor, Tensor],
         place: Place,
         config: ElsewhereConfig,
         stopwatch: Stopwatch,
     ) -> None:
         self._analysis, self._stopwatch = config.analysis, stopwatch
-        samples = model, inputs, targets
         with stopwatch("similarity"):
             probes = architecture(config.architecture).probes
-            self.matrices = similarities_of(*samples, place.layer, probes)
+            self.matrices = similarities_of(model, *seen, place.layer, probes)
         with stopwatch("nulls"):
-            drawn = rotations_of(*samples, place.layer, config.analysis)
+            drawn = rotations_of(model, *seen, place.layer, config.analysis)
         self.found = {
             (convention, method): self._searched(method, convention, drawn)
             for convention in CONVENTIONS
@@ -140,7 +142,7 @@ class Look:
         with stopwatch("best"):
             self.best = self._best() if config.analysis.best else {}
         with stopwatch("lesions"):
-            lesions = Lesions(*samples, place.layer)
+            lesions = Lesions(model, *silenced, place.layer)
             self.lesions = {
                 key: lesion_columns(lesions, found, config.analysis)
                 for key, (found, _) in self.found.items()

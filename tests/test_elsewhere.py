@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from experiments.architectures import ARCHITECTURES
+from experiments.chance import some
 from experiments.config import AnalysisConfig, Recipe, TrainingConfig
 from experiments.data import split
 from experiments.elsewhere import (
@@ -32,6 +33,7 @@ from experiments.profile import analyze, families
 from experiments.report.chapters import elsewhere as drawings
 from experiments.training.classifier import cross_entropy, penalized, train_classifier
 from experiments.training.train import train
+from modlib.clustering.find import find_modules
 from modlib.comparison import agreement
 from modlib.lesions.damage import lesion
 from modlib.nulls import excess
@@ -176,8 +178,6 @@ def row_of(rows, **values):
 
 
 def samples(digits, config):
-    from experiments.chance import some
-
     return some(digits.test_inputs, digits.test_targets, config.n_inputs)
 
 
@@ -194,7 +194,8 @@ def test_a_score_is_what_the_instrument_says(measured, digits):
     )  # fmt: skip
     assert row["q"] == pytest.approx(found.q)
     assert row["null_mean"] == pytest.approx(found.mean)
-    hurt = lesion(network.model, inputs, targets, 2, found.modules, draws=3)
+    every = some(digits.test_inputs, digits.test_targets, 500)  # all 355
+    hurt = lesion(network.model, *every, 2, found.modules, draws=3)
     assert row["specificity"] == pytest.approx(hurt.specificity)
     assert row["random_mean"] == pytest.approx(hurt.mean)
     assert row["random_std"] == pytest.approx(hurt.std)
@@ -203,8 +204,6 @@ def test_a_score_is_what_the_instrument_says(measured, digits):
 def test_the_hessian_of_a_network_without_positions_is_exact(measured, digits):
     network, config, rows = measured
     matrix = pairwise_similarity(network.model, *samples(digits, config), 1, "loss_hessian")
-    from modlib.clustering.find import find_modules
-
     row = row_of(
         rows["elsewhere"], layer=1, measure="loss_hessian", normalized=False, convention="printed"
     )
