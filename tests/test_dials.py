@@ -16,6 +16,7 @@ import modlib as ml
 from experiments.config import AnalysisConfig, Recipe, SettingConfig
 from experiments.data import load
 from experiments.dials import (
+    DOWN,
     EXPERIMENT,
     PAIRED,
     PULLS,
@@ -31,7 +32,7 @@ from experiments.dials import (
 )
 from experiments.engine import tables
 from experiments.engine.run import stamp
-from experiments.gains import analyze, family_of
+from experiments.gains import agreement_rows, analyze, family_of, score_row
 from experiments.pairs import draw_pairs
 from experiments.pull import (
     COLDEST,
@@ -50,7 +51,7 @@ from experiments.tasks import held_out_samples, training_samples, widths_of
 from experiments.training.pulled import train_pulled
 from experiments.transfer import Relearning, transfer_rows, with_new_head
 from modlib.models import MLP
-from modlib.similarity.measures import METHODS, Method
+from modlib.similarity.measures import METHODS, UPSTREAM, Method
 from modlib.soft import soft_modularity
 
 WIDTHS = (6, 8, 5, 3)
@@ -331,6 +332,46 @@ def test_pairs_of_methods_are_of_a_family():
     assert family_of(one, other) == "within_up"
     assert family_of(one, METHODS[-1]) == family_of(METHODS[-1], one) == "between"
     assert family_of(METHODS[-1], METHODS[-3]) == "within_down"
+
+
+def blocks(labels):
+    """The modules of a matrix whose blocks are these."""
+    labels = np.array(labels)
+    return ml.find_modules((labels[:, None] == labels).astype(float))
+
+
+HALVES, STRIPES = [0, 0, 0, 1, 1, 1], [0, 1, 0, 1, 0, 1]
+
+
+def test_modules_are_held_against_the_assignment_of_their_own_layer():
+    found = {"": blocks(HALVES), "_best": None}
+    own, other = (
+        score_row((layer, "released", METHODS[0]), found, [STRIPES, HALVES]) for layer in (2, 1)
+    )
+    assert own["pulled"] == 1.0
+    # Of 3 units each 2 and 1 are common: 1/6 (4 + 1 + 1 + 4) / 3 = 5/9. By chance an overlap has
+    # the mean square 9/6 (1 + 2 * 2 / 5) = 2.7, and 1/6 * 4 * 2.7 / 3 = 3/5.
+    assert other["pulled"] == pytest.approx((5 / 9 - 3 / 5) / (2 / 5))
+    assert own["q"] == pytest.approx(0.5)
+    assert own["q_best"] is None
+    assert own["pulled_best"] is None
+
+
+def test_agreement_is_averaged_by_the_sides_of_methods():
+    """Upstream methods find halves; downstream ones stripes, but output sensitivity as halves."""
+    found = {
+        (1, "released", method): dict.fromkeys(
+            ("", "_best"),
+            blocks(HALVES if method.measure in UPSTREAM or method == DOWN else STRIPES),
+        )
+        for method in METHODS
+    }
+    (row,) = agreement_rows(found)
+    apart = (5 / 9 - 3 / 5) / (2 / 5)
+    assert row["within_up"] == 1.0
+    assert row["dials"] == row["dials_best"] == 1.0
+    assert row["between"] == pytest.approx((4 * 1 + 12 * apart) / 16)
+    assert row["within_down"] == pytest.approx((3 * 1 + 3 * apart) / 6)
 
 
 # ----------------------------------------------------------------------------- grids and notebook
