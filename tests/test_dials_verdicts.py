@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from experiments import __main__ as command
-from experiments.dials import PAIRED, TABLES, USUAL
+from experiments.dials import CERTIFICATES, PAIRED, TABLES, USUAL
+from experiments.engine import tables
 from experiments.pairs import N_HEADS
 from experiments.report.dials import DIALS, Dials, Pulls, dials_ledger, judge_dials
 from experiments.report.readings import Lacking
@@ -180,6 +181,20 @@ def test_the_truth_found_is_the_larger_recovery():
     rows = found[(found["target"] == "up") & (found["pull"] == PAIRED) & (found["seed"] == 3)]
     risen = rows[(rows["measure"] == "covariance") & rows["normalized"]]
     assert risen["recovery"].to_numpy() == pytest.approx(0.703)
+
+
+def test_certificates_are_read_where_there_are_any(tmp_path):
+    assert Dials(tmp_path).certificates is None
+    row = {
+        "dataset": "digits", "task": "single", "target": "up", "pull": USUAL, "seed": 1, "layer": 1,
+        "measure": "covariance", "normalized": True, "lower": 0.5, "upper": 0.6, "optimal": False,
+        "seconds": 1.0, "labels": [0, 1], "experiment": "dials", "config_hash": "a",
+        "code_hash": "b", "version": "1",
+    }  # fmt: skip
+    tables.write(
+        CERTIFICATES, tables.from_rows(CERTIFICATES, [row]), tmp_path / "certificates.parquet"
+    )
+    assert Dials(tmp_path).certificates["upper"].tolist() == [0.6]
 
 
 def test_the_command_says_that_tables_are_missing(tmp_path, capsys):

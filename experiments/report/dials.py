@@ -14,6 +14,7 @@ import pandas as pd
 
 from experiments.dials import (
     AGREEMENT,
+    CERTIFICATES,
     DOWN,
     LAYERS,
     NETWORKS,
@@ -81,6 +82,12 @@ class Dials:
     def transfer(self) -> pd.DataFrame:
         """One row for each head that was relearned, of networks on pairs."""
         return self._frame(TRANSFER)
+
+    @cached_property
+    def certificates(self) -> pd.DataFrame | None:
+        """One row for each matrix whose highest Q was bounded, or None if none was."""
+        is_there = (self.folder / f"{CERTIFICATES.name}.parquet").is_file()
+        return self._frame(CERTIFICATES) if is_there else None
 
     @cached_property
     def worth(self) -> pd.DataFrame:
