@@ -507,6 +507,19 @@ def test_q_of_the_dials_is_a_mean_over_layers_of_what_the_search_finds():
     assert found["covariance"] != found["output_sensitivity"]
 
 
+def test_bounds_are_listed_by_target_and_layer():
+    certificates = pd.DataFrame(
+        {"target": target, "layer": layer, "measure": measure, "lower": 0.5, "upper": 0.61239,
+         "optimal": False, "seconds": 1.0}
+        for target in ("up", "none") for layer in (1, 2)
+        for measure in ("covariance", "output_sensitivity")
+    )  # fmt: skip
+    found = drawings.bounds(certificates)
+    assert list(found.index) == [("none", 1), ("none", 2), ("up", 1), ("up", 2)]
+    assert found.loc[("up", 2), ("upper", "covariance")] == 0.612
+    assert not len(drawings.bounds(None))
+
+
 def test_numbers_are_averaged_within_networks():
     rows = pd.DataFrame(
         {"target": "up", "pull": 1.0, "seed": seed, "layer": layer, "side": side,

@@ -58,6 +58,21 @@ def dials_of(scores: pd.DataFrame, column: str = "q") -> pd.DataFrame:
     return chosen.pivot(index=names, columns="measure", values=column).reset_index()
 
 
+def bounds(certificates: pd.DataFrame | None) -> pd.DataFrame:
+    """List what is proven of the highest Q: a row for each target and layer.
+
+    Parameters
+    ----------
+    certificates
+        Rows of the table of certificates; None gives a list without rows.
+    """
+    names, shown = ["target", "layer", "measure"], ["lower", "upper", "optimal"]
+    if certificates is None:
+        return pd.DataFrame(columns=shown)
+    found = certificates.set_index(names)[shown].unstack("measure").sort_index()
+    return found.round(3)
+
+
 def draw_dials(scores: pd.DataFrame, column: str = "q") -> Figure:
     """Draw Q downstream against Q upstream, a dot for each network, a panel for each layer.
 
