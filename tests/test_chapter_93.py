@@ -13,6 +13,9 @@ import pytest
 from chapters import ROOT, glued, n_figures, run, texts
 
 from experiments.paper import run_of, table_1
+from experiments.report.frames import read_results
+from modlib.similarity.conventions import CONVENTIONS
+from modlib.similarity.measures import METHODS
 
 CHAPTER = "93-scaling"
 TEXT = (ROOT / "notebooks" / f"{CHAPTER}.md").read_text()
@@ -42,6 +45,33 @@ def test_bill_is_the_sum_of_the_record(small_results, tmp_path):
     assert numbers["largest-core-hours"] == pytest.approx(7 * core_hours)
     assert numbers["largest-hours"] == pytest.approx(7 * core_hours)
     assert n_figures(notebook) == 2
+    check_fewer_inputs(numbers, read_results(small_results))
+
+
+def check_fewer_inputs(numbers, results):
+    """Those of the exercise, told once more by hand: of the least number that was tried, 100."""
+    kept = results.networks.query("kept and regularizer != 'untrained'")["network"]
+    frame = results.inputs[results.inputs["network"].isin(kept)]
+    assert (numbers["most-inputs"], numbers["fewer-inputs"]) == (frame["n_inputs"].max(), 100)
+    few, all_of_them = (frame[frame["n_inputs"] == n] for n in (100, numbers["most-inputs"]))
+    assert numbers["fewer-element"] == pytest.approx(few["element"].mean())
+    shift = max(
+        abs(few[one]["q"].mean() - all_of_them[other]["q"].mean())
+        for method in METHODS
+        for convention in CONVENTIONS
+        for one, other in [[is_of(rows, method, convention) for rows in (few, all_of_them)]]
+    )
+    assert numbers["fewer-shift"] == pytest.approx(shift)
+    searched = results.modules["network"].isin(set(frame["network"]))
+    assert numbers["same-inputs"] == pytest.approx(results.modules[searched]["retest"].mean())
+
+
+def is_of(rows, method, convention):
+    return (
+        (rows["measure"] == method.measure)
+        & (rows["normalized"] == method.normalized)
+        & (rows["convention"] == convention)
+    )
 
 
 def test_growth_and_speed_up_come_from_the_benchmarks(small_results, tmp_path, report):
