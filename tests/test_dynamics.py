@@ -338,7 +338,7 @@ def test_courses_have_a_column_for_each_regularizer():
     snapshots = scores.assign(test_accuracy=0.9)
     layers = scores.assign(within_upstream=0.1, within_downstream=0.2, between=0.3)
     axes = np.array(drawings.draw_courses(snapshots, layers, scores, "printed").axes).reshape(4, 2)
-    assert [ax.get_title() for ax in axes[0]] == ["L2 penalty 1e-05", "dropout probability 0.5"]
+    assert [ax.get_title() for ax in axes[0]] == ["L2 penalty 1e-05", "dropout 0.5"]
     excess = [list(line.get_ydata()) for line in axes[2, 0].lines[:4]]
     assert excess == [[-0.5, 0.5, 1.5, 2.5]] * 4
     families_drawn = [line.get_ydata()[0] for line in axes[3, 0].lines]

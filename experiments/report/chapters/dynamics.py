@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.report.dynamics import NETWORK
-from experiments.report.figures import REGULARIZER_NAMES
+from experiments.report.figures import REGULARIZER_TITLES
 from modlib import plotting
 from modlib.similarity.measures import MEASURES, UPSTREAM
 
@@ -145,7 +145,7 @@ def _draw_regularizer(
     for name, (label, color) in FAMILIES.items():
         _draw_course(agreement, layers, name, color=color, label=label)
     first = snapshots.iloc[0]
-    accuracy.set_title(f"{REGULARIZER_NAMES[first['regularizer']]} {first['strength']:g}")
+    accuracy.set_title(f"{REGULARIZER_TITLES[first['regularizer']]} {first['strength']:g}")
     _tick(agreement, snapshots)
 
 
@@ -172,7 +172,7 @@ def _panels(
         row[0].set_ylabel(label)
         for ax, value in zip(row, values, strict=True):
             mine = _of(scores, **{"layer": layer, across: value})
-            ax.set_title(f"layer {layer}, {REGULARIZER_NAMES.get(value, value)}")
+            ax.set_title(f"layer {layer}, {REGULARIZER_TITLES.get(value, value)}")
             _tick(ax, mine)
             panels.append((ax, mine))
     figure.supxlabel("epochs", fontsize=9)
@@ -184,7 +184,8 @@ def _draw_course(ax: Axes, rows: pd.DataFrame, column: str, **style: Any) -> Non
     mean, error = by_snapshot(rows, column)
     there = np.flatnonzero(np.isfinite(mean))
     mean, error = mean[there], error[there]
-    ax.plot(there, mean, **{"marker": ".", "markersize": 4} | style)
+    options: dict[str, Any] = {"marker": ".", "markersize": 4} | style
+    ax.plot(there, mean, **options)
     ax.fill_between(there, mean - error, mean + error, color=style["color"], alpha=0.2, linewidth=0)
 
 
