@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from experiments.architectures import Place, architecture
@@ -14,7 +15,7 @@ from experiments.data import Dataset
 from experiments.elsewhere import ENOUGH_ACCURACY, USUAL_ACCURACY, ElsewhereConfig
 from experiments.stopwatch import Stopwatch
 from experiments.training.classifier import Classifier
-from experiments.training.run import evaluate
+from experiments.training.run import score
 from modlib.clustering.find import find_modules
 from modlib.clustering.modules import Modules
 from modlib.comparison import agreement_matrix
@@ -28,6 +29,7 @@ from modlib.similarity.measures import METHODS, UPSTREAM, Method
 NULL_MEASURES = ("covariance", "input_sensitivity", "output_sensitivity")
 """Those whose rotations are drawn: exact second derivatives of every sample would take too long
 where a network is curved, and no rule asks for them."""
+AT_ONCE = 5000  # samples that a network is run on
 BEST_RESTARTS = 3
 """Of the search for the best, as in the tables of the paper's networks."""
 
@@ -102,13 +104,15 @@ def network_row(network: Classifier, data: Dataset) -> dict[str, Any]:
         "epochs": len(network.history),
         "best_epoch": network.best_epoch,
     }
-    for part, samples in {
+    for name, (inputs, targets) in {
         "train": network.training.tensors,
         "validation": network.validation,
         "test": (data.test_inputs, data.test_targets),
     }.items():
-        loss, accuracy = evaluate(network.model, *samples)
-        row |= {f"{part}_loss": loss, f"{part}_accuracy": accuracy}
+        with torch.inference_mode():
+            logits = torch.cat([network.model(part) for part in inputs.split(AT_ONCE)])
+        loss, accuracy = score(logits, targets)
+        row |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
     enough = ENOUGH_ACCURACY.get(data.name, USUAL_ACCURACY)
     return row | {"kept": row["test_accuracy"] >= enough}
 
@@ -155,15 +159,14 @@ class Look:
         self, method: Method, convention: str, drawn: Mapping[tuple[str, str], list[Similarity]]
     ) -> tuple[Modules, Excess | None]:
         """What the paper's algorithm finds, and beside rotations if there are any."""
-        effort = {"n_steps": self._analysis.n_steps, "seed": self._analysis.search_seed}
+        n_steps, seed = self._analysis.n_steps, self._analysis.search_seed
         matrix = self._matrix(method, convention)
         by_chance = drawn.get((method.measure, convention), [])
         with self._stopwatch("clustering"):
             if not by_chance:
-                return find_modules(matrix, **effort), None
-            found = excess_of(
-                matrix, [_chosen(one, method.normalized) for one in by_chance], **effort
-            )
+                return find_modules(matrix, n_steps=n_steps, seed=seed), None
+            chance = [_chosen(one, method.normalized) for one in by_chance]
+            found = excess_of(matrix, chance, n_steps=n_steps, seed=seed)
         return found.modules, found
 
     def _best(self) -> dict[tuple[str, Method], Modules]:
@@ -180,24 +183,23 @@ class Look:
         rows = []
         for convention in CONVENTIONS:
             raw = np.asarray(self.matrices["covariance", convention])
-            paper = {method: self.found[convention, method][0] for method in METHODS}
-            best = {method: self.best.get((convention, method)) for method in METHODS}
+            paper = [self.found[convention, method][0].labels for method in METHODS]
+            best = [self.best[convention, method].labels for method in METHODS if self.best]
             with self._stopwatch("agreement"):
-                rows.append(
-                    {
-                        "convention": convention,
-                        "n_units": len(raw),
-                        "n_unused": int((raw.sum(axis=1) == 0).sum()),
-                        **families([paper[method].labels for method in METHODS]),
-                        **{f"{name}_best": value for name, value in self._families(best).items()},
-                    }
-                )
+                by_search = {"": families(paper), "_best": families(best) if best else {}}
+            rows.append(
+                {
+                    "convention": convention,
+                    "n_units": len(raw),
+                    "n_unused": int((raw.sum(axis=1) == 0).sum()),
+                    **{
+                        f"{name}{end}": found.get(name)
+                        for end, found in by_search.items()
+                        for name in FAMILIES
+                    },
+                }
+            )
         return rows
-
-    @staticmethod
-    def _families(found: Mapping[Method, Modules | None]) -> dict[str, float | None]:
-        labels = [modules.labels for modules in found.values() if modules is not None]
-        return families(labels) if labels else dict.fromkeys(FAMILIES)
 
     def score_rows(self) -> Rows:
         """A row of the table ``elsewhere`` for each assignment, but for its name."""
