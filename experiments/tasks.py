@@ -23,10 +23,11 @@ from experiments.pairs import (
     loss_of_heads,
     training_pairs,
 )
-from modlib.validation import check_choice
+from modlib.validation import check_choice, check_whole
 
 TASKS = ("single", "crossed")
 """What a network may be asked."""
+MOST_PAIRS = 10**8  # whose members fit into memory
 
 
 class Samples(Protocol):
@@ -94,9 +95,11 @@ def training_samples(
     Raises
     ------
     ValueError
-        If there is no such task, or a part would be empty.
+        If there is no such task, a part would be empty, or the number of pairs is outside its
+        range.
     """
     check_choice("task", task, TASKS)
+    n_pairs = check_whole("n_pairs", n_pairs, 1, MOST_PAIRS)
     if task == "crossed":
         return training_pairs(data, task, n_pairs, validation_fraction, seed)
     parts = split(len(data.train_inputs), validation_fraction, seed)
@@ -110,9 +113,10 @@ def held_out_samples(data: Dataset, task: str, n_pairs: int) -> Samples:
     Raises
     ------
     ValueError
-        If there is no such task.
+        If there is no such task, or the number of pairs is outside its range.
     """
     check_choice("task", task, TASKS)
+    n_pairs = check_whole("n_pairs", n_pairs, 1, MOST_PAIRS)
     if task == "crossed":
         return held_out_pairs(data, task, n_pairs)
     return Singles(data.test_inputs, data.test_targets, torch.arange(len(data.test_inputs)))
