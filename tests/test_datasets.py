@@ -109,6 +109,7 @@ def test_a_folder_in_the_place_of_an_archive_is_refused(tmp_path, monkeypatch):
         (gzip.compress(b"\0\0\x0d\1" + bytes(4)), "holds no IDX file of bytes"),  # of floats
         (gzip.compress(b""), "holds no IDX file of bytes"),
     ],
+    ids=["no archive", "too short", "floats", "empty"],
 )
 def test_an_archive_of_something_else_is_refused(tmp_path, monkeypatch, content, message):
     """Whatever its sum: a record may be wrong."""
