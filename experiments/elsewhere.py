@@ -227,7 +227,7 @@ def small() -> list[ElsewhereConfig]:
     analysis = AnalysisConfig(n_steps=100, null_draws=2, lesion_draws=4)
     return [
         ElsewhereConfig(
-            "digits", regularizer, strength, (0, 1), architecture=kind, recipe=recipe,
+            "digits", regularizer, strength, SEEDS[:2], architecture=kind, recipe=recipe,
             analysis=analysis, n_inputs=40,
         )
         for kind in ("mlp-16-16", "convolutional")
