@@ -10,7 +10,8 @@ import pytest
 import torch
 from chapters import ROOT, glued, n_figures, parameter_names
 
-from experiments.chance import N_STEPS, null_rows
+from experiments.analysis import both_conventions
+from experiments.chance import N_INPUTS, N_STEPS, null_rows, some
 from experiments.config import AnalysisConfig, Recipe, TrainingConfig
 from experiments.course import N_UPSTREAM, analyze, families
 from experiments.dynamics import (
@@ -29,7 +30,9 @@ from experiments.report.chapters import dynamics as drawings
 from experiments.training.snapshots import check_epochs, train_and_follow
 from experiments.training.stack import Stack
 from experiments.training.train import train
+from experiments.truth import recovery
 from modlib.clustering.find import find_modules
+from modlib.comparison import agreement
 from modlib.similarity.conventions import CONVENTIONS
 from modlib.similarity.measures import METHODS, UPSTREAM
 
@@ -82,7 +85,11 @@ def test_a_part_of_the_first_epoch_is_what_the_whole_one_passes_through(digits, 
 
 def test_the_smallest_part_of_an_epoch_is_one_batch(digits):
     (followed,) = train_and_follow(SHORT, digits, [1], [0, 1e-6])
-    assert bits(followed.at(1e-6).model) != bits(followed.at(0).model)
+    one, none = (followed.at(epoch).model for epoch in (1e-6, 0))
+    assert bits(one) != bits(none)
+    # Adam moves a weight by no more than the learning rate in its first step.
+    for after, before in zip(one.parameters(), none.parameters(), strict=True):
+        assert (after - before).abs().max() <= 1.01 * SHORT.learning_rate
 
 
 def test_what_training_does_not_reach_is_passed_over(digits):
@@ -181,6 +188,30 @@ def test_the_final_modules_recover_themselves_and_others_less(rows):
     assert (final["recovery"].dropna() == 1).all()
     assert final["recovery"].notna().sum() > 24
     assert first["recovery"].mean() < 0.5
+
+
+def test_a_retest_is_a_second_search_with_other_random_numbers(digits, rows, followed):
+    samples = some(digits.test_inputs, digits.test_targets, N_INPUTS)
+    matrices = both_conventions(followed[0].network, *samples)
+    final = rows["dynamics"][rows["dynamics"]["final"]]
+    found = final.set_index(["layer", "convention", "measure", "normalized"])["retest"]
+    for (layer, convention), of in matrices.items():
+        for method, matrix in of.items():
+            one, other = (find_modules(matrix, n_steps=N_STEPS, seed=seed) for seed in (0, 1))
+            value = recovery(other, one)["recovery"]
+            expected = pytest.approx(np.nan if value is None else value, nan_ok=True)
+            assert found[(layer, convention, *method)] == expected
+
+
+def test_agreement_of_a_layer_is_that_of_its_assignments(rows):
+    key = ["epoch", "final", "layer", "convention"]
+    layers = rows["dynamics_layers"].set_index(key)
+    for name, group in rows["dynamics"].groupby(key):
+        sides = [
+            group[group["measure"].isin(UPSTREAM) == is_up]["labels"] for is_up in (True, False)
+        ]
+        across = [agreement(up, down) for up in sides[0] for down in sides[1]]
+        assert layers.loc[name, "between"] == pytest.approx(np.mean(across))
 
 
 def test_rotations_are_left_out_where_none_are_asked_for(digits, followed):
