@@ -27,8 +27,16 @@ def random_inputs_note(reason: str) -> HTML:
     )
 
 
-def provenance_note(manifest: Mapping[str, Any]) -> HTML:
-    """Return the line that stands below figures: which run of the sweep they were drawn from."""
+def provenance_note(manifest: Mapping[str, Any], table: str = "networks") -> HTML:
+    """Return the line that stands below figures: which run of the sweep they were drawn from.
+
+    Parameters
+    ----------
+    manifest
+        Of the tables.
+    table
+        The one with a row for each network, whose hash is told.
+    """
     n_networks = sum(run["n_parts"] for run in manifest["runs"].values())
     data = ", ".join(f"{name} {sha256[:8]}" for name, sha256 in manifest["data"].items())
     versions = manifest["versions"][0]
@@ -36,7 +44,7 @@ def provenance_note(manifest: Mapping[str, Any]) -> HTML:
         '<p class="provenance">Drawn from '
         f"{n_networks} networks of the sweep with code {', '.join(manifest['code_hash'])}, "
         f"modlib {versions['modlib']}, PyTorch {escape(versions['torch'])}, data {escape(data)}; "
-        f"networks.parquet {manifest['files']['networks.parquet'][:8]}.</p>"
+        f"{table}.parquet {manifest['files'][f'{table}.parquet'][:8]}.</p>"
     )
 
 
