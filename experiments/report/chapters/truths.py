@@ -103,7 +103,7 @@ def told_alike(units: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         By leak (rows) and by layer and truth (columns).
     """
-    found = {}
+    found: dict[tuple[int, str], dict[float, float]] = {}
     for (leak, layer), group in units.groupby(["leak", "layer"]):
         for truth in TRUTHS:
             known = group[(group[truth] >= 0) & group[f"{truth}_planted"].notna()]
@@ -300,9 +300,9 @@ def _draw_square(ax: Axes, image: np.ndarray) -> None:
     )  # fmt: skip
     width = len(image)
     for place in range(1, width):
-        style = {"color": "white", "linewidth": 3.0 if 2 * place == width else 0.8}
-        ax.axhline(place - 0.5, **style)
-        ax.axvline(place - 0.5, **style)
+        linewidth = 3.0 if 2 * place == width else 0.8
+        ax.axhline(place - 0.5, color="white", linewidth=linewidth)
+        ax.axvline(place - 0.5, color="white", linewidth=linewidth)
     middles, _ = _shares(width, 2)
     ax.set_xticks(middles, SOURCES)
     ax.set_yticks(middles, [str(head + 1) for head in range(N_HEADS)])
@@ -313,7 +313,7 @@ def _draw_square(ax: Axes, image: np.ndarray) -> None:
 
 def _tell_recoveries(ax: Axes, recoveries: pd.Series) -> None:
     for line, truth in enumerate(TRUTHS):
-        value = recoveries[truth]
+        value = round(recoveries[truth], 2) + 0.0  # no negative zero
         ax.text(
             0.5, -0.06 - 0.13 * line, f"{truth} {value:.2f}".replace("-", "\u2212"), ha="center",
             va="top", transform=ax.transAxes, fontsize=8,
@@ -352,11 +352,7 @@ def draw_leaks(scores: pd.DataFrame) -> Figure:
                     range(len(leaks)), mean - error, mean + error, color=style["color"],
                     alpha=0.2, linewidth=0,
                 )  # fmt: skip
-                if not normalized and mean.iloc[0] > FOUND:
-                    ax.text(
-                        0.1, mean.iloc[0] + 0.04, truth, color=style["color"], fontsize=8,
-                        va="bottom",
-                    )  # fmt: skip
+            _name_what_is_found(ax, scores[chosen & (scores["leak"] == leaks[0])])
         row[0].set_ylabel(f"recovery, {CONVENTION_NAMES[convention]}")
     for ax, measure in zip(axes[0], MEASURES, strict=True):
         ax.set_title(plotting.TITLES[measure])
@@ -372,6 +368,16 @@ def draw_leaks(scores: pd.DataFrame) -> Figure:
     ]
     figure.legend(handles=lines, loc="outside upper center", ncols=len(lines))
     return figure
+
+
+def _name_what_is_found(ax: Axes, scores: pd.DataFrame) -> None:
+    """Name the truths that raw similarities recover, above their curves."""
+    raw = scores[~scores["normalized"]].groupby("truth")["recovery"].mean()
+    named = [truth for truth in TRUTHS if raw[truth] > FOUND]
+    for truth in named:
+        ax.text(0, 1.06, truth, color=TRUTH_COLORS[truth], fontsize=8, va="bottom")
+    if not named:
+        ax.text(0, 0.12, "neither", color="0.35", fontsize=8, va="bottom")
 
 
 # ---------------------------------------------------------------------------- emergent networks
