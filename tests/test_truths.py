@@ -154,10 +154,10 @@ def test_the_oddest_are_the_highest_q_without_truth_and_the_lowest_with_it():
 
 
 def test_units_lie_in_the_quarter_of_their_truths_sorted_by_module():
-    # Three units see A and serve head 1, one sees B and serves head 2.
-    sides = np.array([[0, 0], [0, 0], [0, 0], [1, 1]])
+    # Three units see A and serve head 1, one sees B and serves head 1.
+    sides = np.array([[0, 0], [0, 0], [0, 0], [1, 0]])
     image = truths.square(np.array([1, 0, -1, 2]), sides)
-    assert image.tolist() == [[-1, 0, -2, -2], [1, -2, -2, -2], [-2, -2, 2, -2], [-2] * 4]
+    assert image.tolist() == [[-1, 0, 2, -2], [1, -2, -2, -2], [-2] * 4, [-2] * 4]
 
 
 def test_each_square_tells_its_recoveries_and_says_in_bold_what_is_found():
