@@ -481,7 +481,7 @@ def oddest(found: pd.DataFrame, low: float = 0.05, high: float = FOUND) -> pd.Da
         if len(with_it):
             row = with_it.loc[with_it["q"].idxmin()]
             picked.append(row.to_dict() | {"case": "truth, low Q"})
-    return pd.DataFrame(picked)
+    return pd.DataFrame(picked, columns=[*found.columns, "case"])
 
 
 def draw_q_and_truth(
