@@ -17,16 +17,6 @@ def stand_in_note(reason: str) -> HTML:
     )
 
 
-def random_inputs_note(reason: str) -> HTML:
-    """Return a visible note that the live cells of this page ran on random images, and why."""
-    return HTML(
-        '<div class="admonition warning"><p class="admonition-title">Random images</p>'
-        "<p>The live cells of this page used images of random pixels, because "
-        f"{escape(reason)}. What they check holds for any input; what they count differs from "
-        "the counts for real images.</p></div>"
-    )
-
-
 def provenance_note(manifest: Mapping[str, Any], table: str = "networks") -> HTML:
     """Return the line that stands below figures: which run of the sweep they were drawn from.
 
