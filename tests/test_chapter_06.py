@@ -12,7 +12,7 @@ def chapter(small_results, tmp_path_factory):
     folder = tmp_path_factory.mktemp("chapter")
     return run(
         "06-regularization", folder, results=str(small_results), convention="released", layer=2,
-        n_draws=1,
+        n_draws=1, as_told=False,
     )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def test_numbers_are_those_of_the_tables(chapter, small_results):
 
 
 def test_every_figure_is_drawn_and_the_page_says_which_run_made_them(chapter):
-    assert n_figures(chapter) == 10
+    assert n_figures(chapter) == 12
     assert texts(chapter).count("Drawn from 21 networks of the sweep") == 1
 
 
@@ -43,3 +43,14 @@ def test_every_figure_is_drawn_and_the_page_says_which_run_made_them(chapter):
 def test_absurd_parameters_are_refused(small_results, tmp_path, parameters, message):
     with pytest.raises(papermill.PapermillExecutionError, match=message):
         run("06-regularization", tmp_path, results=str(small_results), **parameters)
+
+
+def test_factors_are_those_of_the_tables(chapter, small_results):
+    numbers = glued(chapter)
+    factors = read_results(small_results).factors.query("layer == 1 and kept")
+    for kind in ("dropout", "l2", "l1"):
+        activity = factors[factors["regularizer"] == kind].groupby("strength")["activity"].mean()
+        assert numbers[f"activity-{kind}-weakest"] == pytest.approx(100 * activity.iloc[0])
+        assert numbers[f"activity-{kind}-strongest"] == pytest.approx(100 * activity.iloc[-1])
+    # Were units independent, the likeness of weights would be all there is.
+    assert 0 <= numbers["factors-dropout-q-if-active-independently"] < 1

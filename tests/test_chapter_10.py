@@ -1,50 +1,46 @@
-"""Chapter 10: both conventions side by side, whichever comes first."""
+"""The chapter on chance, on a small sweep: what it says is what the tables hold."""
 
-import papermill
 import pytest
 from chapters import glued, n_figures, run, texts
 
-from experiments.report.frames import read_results
-
-CHAPTER = "10-conventions"
-DOWNSTREAM = ("output_sensitivity", "loss_hessian")
+from experiments.report.frames import kept, read_results
 
 
-def mean_q(small_results, convention, column="q"):
-    modules = read_results(small_results).modules
-    upstream = ~modules["measure"].isin(DOWNSTREAM)
-    trained = modules["kept"] & (modules["regularizer"] != "untrained")
-    return modules[upstream & trained & (modules["convention"] == convention)][column].mean()
-
-
-def test_numbers_are_those_of_each_convention(small_results, tmp_path):
-    notebook = run(CHAPTER, tmp_path, results=str(small_results))
-    numbers = glued(notebook)
-    for convention in ("printed", "released"):
-        expected = mean_q(small_results, convention)
-        assert numbers[f"q-upstream-{convention}"] == pytest.approx(expected)
-    # Two groups of 32 copies: 31 / (31 + 32 * 2 / pi) of the similarity is within, half expected.
-    assert numbers["toy-limit"] == pytest.approx(31 / (31 + 32 * 0.63662) - 0.5, abs=1e-6)
-    assert 0 < numbers["n-differ"] <= numbers["n-tested"] <= 16
-    assert 0 < numbers["across-covariance"] < 1
-    assert n_figures(notebook) == 4
-    assert texts(notebook).count("networks of the sweep") == 1
-
-
-def test_other_convention_first_with_the_best_assignments(small_results, tmp_path):
-    notebook = run(
-        CHAPTER, tmp_path, results=str(small_results), convention="released", search="best", size=4,
-        examples=["dropout-0.4-0"],
+@pytest.fixture(scope="module")
+def chapter(small_results, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("chapter")
+    return run(
+        "10-chance", folder, results=str(small_results), draws=5, n_layers=10, as_told=False
     )  # fmt: skip
-    numbers, text = glued(notebook), texts(notebook)
-    assert numbers["q-upstream-released"] == pytest.approx(
-        mean_q(small_results, "released", "q_best")
-    )
-    assert numbers["toy-limit"] == pytest.approx(3 / (3 + 4 * 0.63662) - 0.5, abs=1e-6)
-    assert text.index("verdict, as released") < text.index("verdict, as printed")
 
 
-@pytest.mark.parametrize("name", ["convention", "search"])
-def test_unknown_options_are_refused(small_results, tmp_path, name):
-    with pytest.raises(papermill.PapermillExecutionError, match=f"{name} must be one of"):
-        run(CHAPTER, tmp_path, results=str(small_results), **{name: "between"})
+def test_numbers_are_those_of_the_tables(chapter, small_results):
+    numbers = glued(chapter)
+    nulls = kept(read_results(small_results).nulls)
+    nulls = nulls[(nulls["regularizer"] != "untrained") & (nulls["seed"] > 0)]
+    for convention in ("printed", "released"):
+        own = nulls.query("null == 'shuffle' and convention == @convention and not normalized")
+        upstream = own[own["measure"].isin(["covariance", "input_sensitivity"])]
+        by_network = (upstream["q"] - upstream["null_mean"]).groupby(upstream["network"]).mean()
+        expected = pytest.approx(by_network.mean())
+        assert numbers[f"chance-6a-{convention}-effect"] == expected
+    # 355 test images: fewer than the number that is used where there are more.
+    assert numbers["n-inputs"] == 2000
+    assert numbers["near"] == 300
+
+
+def test_planted_layers_are_found_and_rotated_ones_are_not(chapter):
+    numbers = glued(chapter)
+    assert numbers["low-planted"] > 90
+    assert numbers["low-rotated"] < 50
+
+
+def test_every_figure_is_drawn_and_the_page_says_which_run_made_them(chapter):
+    assert n_figures(chapter) == 6
+    assert texts(chapter).count("Drawn from 21 networks of the sweep") == 1
+
+
+def test_all_questions_of_chance_are_answered(chapter):
+    html = texts(chapter)
+    for name in range(1, 7):
+        assert f'href="../book/hypotheses.html#chance-{name}"' in html

@@ -30,7 +30,7 @@ from experiments.pairs import (
 from experiments.planted import plant, planted_labels, uproot
 from experiments.recovery import analyze, planted_truths, similarities_of, told_truths
 from experiments.report.chapters import crossed as drawings
-from experiments.training.heads import train_heads
+from experiments.training.heads import penalized, train_heads
 from experiments.training.loop import fit
 from experiments.training.train import train
 from experiments.truth import (
@@ -335,6 +335,18 @@ def test_a_penalty_counts_effective_weights():
     network = train_heads(config, numbered(), "crossed", 50, 0, leak=0.0)
     assert (network.model.linears[0].weight[0, 4:] == 0).all()
     assert (network.model.linears[0].weight[0, :4] != 0).any()
+
+
+def test_a_recorded_penalty_pulls_as_it_does_in_a_stack():
+    """L1, recorded like any other, has the slopes of L1; see ``book/extend``."""
+    model = MLP((4, 3, 6)).double()
+    inputs, targets = torch.ones(2, 4, dtype=torch.float64), torch.zeros(2, 2, dtype=torch.long)
+    slopes = []
+    for options in ({"l1": 0.1}, {"penalty": "l1", "penalty_strength": 0.1}):
+        loss = penalized(TrainingConfig(**options))(model, inputs, targets)
+        slopes.append(torch.autograd.grad(loss, list(model.parameters())))
+    for usual, recorded in zip(*slopes, strict=True):
+        torch.testing.assert_close(recorded, usual)
 
 
 # --------------------------------------------------------------------------------------- the truth

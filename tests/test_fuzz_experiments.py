@@ -107,6 +107,7 @@ VALID: dict[str, Callable[[], Any]] = {
     "model": lambda: MLP((4, 3, 3)),
     "n_classes": lambda: 3,
     "n_draws": lambda: 10,
+    "n_images": lambda: 10,
     "n_pairs": lambda: 20,
     "n_samples": lambda: 10,
     "n_units": lambda: 5,
@@ -135,6 +136,7 @@ WHERE: dict[str, Mapping[str, Callable[[], Any]]] = {
     "datasets.load": {"name": lambda: "digits"},
     "datasets.shape_of": {"name": lambda: "digits"},
     "data.load": {"name": lambda: "digits"},
+    "images.first_images": {"name": lambda: "digits"},
     "loop.fit": {"model": lambda: nn.Linear(4, 3)},
     "network.publish": {"folder": lambda: f"new-{uuid4()}"},
     "network.read_samples": {"data": samples},
@@ -159,6 +161,7 @@ WITHOUT = {
     "experiments.engine",
     "experiments.migration",
     "experiments.report.claims.ledger",  # of a whole sweep: read_results and draw_counts are tried
+    "experiments.report.frames.checked_folder",  # behind read_results and read_crossed, which are
 }
 FUZZ = odd.Fuzz(
     odd.border(experiments, [experiments.experiment], without=WITHOUT),

@@ -51,6 +51,11 @@ def test_a_page_says_at_most_once_where_its_figures_come_from(chapter):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_an_equation_is_called_one_once(chapter):
+    assert not re.findall(r"(?i)equations? \{eq\}", chapter.read_text())  # the link says it
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_no_cell_is_long(chapter):
     cells = nbformat.read(chapter.with_suffix(".ipynb"), as_version=4).cells
     for cell in cells:

@@ -10,7 +10,14 @@ import pytest
 from experiments import __main__ as command
 from experiments.report import crossed
 from experiments.report.claims import CLAIMS
-from experiments.report.crossed import TRUTH, Truths, agreement_between, truth_ledger
+from experiments.report.crossed import (
+    TRUTH,
+    Truths,
+    agreement_between,
+    judge_truth,
+    read_crossed,
+    truth_ledger,
+)
 from experiments.report.frames import read_results
 from experiments.report.questions import (
     ABOUT_Q,
@@ -47,6 +54,13 @@ def test_questions_are_decided_by_the_rules_written_down():
         for name, claim in EVERY.items()
     }
     assert coded == dict(written_rules())
+
+
+def test_every_question_is_answered_by_the_tables_of_the_book():
+    parts = judge_worth(read_results(ROOT / "results" / "paper"), n_draws=50)
+    truth = judge_truth(read_crossed(ROOT / "results" / "crossed"), n_draws=50)
+    assert parts["lacks"].unique().tolist() == truth["lacks"].unique().tolist() == [""]
+    assert set(parts["claim"]) | set(truth["claim"]) == set(EVERY)
 
 
 # ------------------------------------------------------------------------------------------ truth

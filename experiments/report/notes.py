@@ -17,18 +17,16 @@ def stand_in_note(reason: str) -> HTML:
     )
 
 
-def random_inputs_note(reason: str) -> HTML:
-    """Return a visible note that the live cells of this page ran on random images, and why."""
-    return HTML(
-        '<div class="admonition warning"><p class="admonition-title">Random images</p>'
-        "<p>The live cells of this page used images of random pixels, because "
-        f"{escape(reason)}. What they check holds for any input; what they count differs from "
-        "the counts for real images.</p></div>"
-    )
+def provenance_note(manifest: Mapping[str, Any], table: str = "networks") -> HTML:
+    """Return the line that stands below figures: which run of the sweep they were drawn from.
 
-
-def provenance_note(manifest: Mapping[str, Any]) -> HTML:
-    """Return the line that stands below figures: which run of the sweep they were drawn from."""
+    Parameters
+    ----------
+    manifest
+        Of the tables.
+    table
+        The one with a row for each network, whose hash is told.
+    """
     n_networks = sum(run["n_parts"] for run in manifest["runs"].values())
     data = ", ".join(f"{name} {sha256[:8]}" for name, sha256 in manifest["data"].items())
     versions = manifest["versions"][0]
@@ -36,7 +34,7 @@ def provenance_note(manifest: Mapping[str, Any]) -> HTML:
         '<p class="provenance">Drawn from '
         f"{n_networks} networks of the sweep with code {', '.join(manifest['code_hash'])}, "
         f"modlib {versions['modlib']}, PyTorch {escape(versions['torch'])}, data {escape(data)}; "
-        f"networks.parquet {manifest['files']['networks.parquet'][:8]}.</p>"
+        f"{table}.parquet {manifest['files'][f'{table}.parquet'][:8]}.</p>"
     )
 
 

@@ -31,7 +31,7 @@ FACTORS = ("weights", "coactivity")
 
 
 def of_seeds(results: Results, seeds: Sequence[int]) -> Results:
-    """Return results with the networks of some seeds alone; of untrained ones, all but seed 0."""
+    """Return results with the networks that :func:`is_counted` alone."""
     networks = results.networks
     found = Results(results.folder)
     # In the place of what would be read when it is first asked for.
@@ -40,9 +40,15 @@ def of_seeds(results: Results, seeds: Sequence[int]) -> Results:
 
 
 def is_counted(frame: pd.DataFrame, seeds: Sequence[int] = SEEDS) -> np.ndarray:
-    """Whether verdicts rest on each row: of some seeds, or of untrained networks but seed 0."""
+    """Whether verdicts rest on each row: of some seeds, or of untrained networks but seed 0.
+
+    Of untrained networks too only some count where fewer seeds are chosen than verdicts rest on.
+    """
+    is_chosen = frame["seed"].isin(seeds)
+    if tuple(seeds) != SEEDS:
+        return is_chosen.to_numpy()
     is_untrained = frame["regularizer"] == UNTRAINED
-    return np.where(is_untrained, frame["seed"] >= FIRST_UNTRAINED_SEED, frame["seed"].isin(seeds))
+    return np.where(is_untrained, frame["seed"] >= FIRST_UNTRAINED_SEED, is_chosen)
 
 
 class Worth(Reading):

@@ -11,6 +11,7 @@ from experiments.config import TrainingConfig
 from experiments.data import Dataset
 from experiments.pairs import N_CLASSES, N_HEADS, SOURCES, Pairs, loss_of_heads, training_pairs
 from experiments.planted import plant, uproot
+from experiments.regularizers import PENALTIES
 from experiments.training.loop import Fit, Objective, fit
 from modlib.models import MLP
 from modlib.validation import check_whole
@@ -101,7 +102,8 @@ def mean_loss(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
 def penalized(config: TrainingConfig) -> Objective:
     """Return the mean loss plus ``l1 * sum |W| + l2 * sum W**2`` over the weight matrices.
 
-    Where there are masks, ``W`` are the effective weights.
+    Where there are masks, ``W`` are the effective weights. Of a further penalty only the gradient
+    is known: it pulls as it should, and adds nothing to the number.
     """
 
     def objective(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -113,6 +115,14 @@ def penalized(config: TrainingConfig) -> Objective:
                         loss = loss + config.l2 * linear.weight.square().sum()
                     if config.l1:
                         loss = loss + config.l1 * linear.weight.abs().sum()
+                    if config.penalty_strength and config.penalty in PENALTIES:
+                        loss = loss + config.penalty_strength * _pull(config.penalty, linear.weight)
         return loss
 
     return objective
+
+
+def _pull(penalty: str, weight: Tensor) -> Tensor:
+    """Zero, with the slope of a recorded penalty."""
+    slope = PENALTIES[penalty](weight.detach())
+    return (slope * (weight - weight.detach())).sum()

@@ -67,7 +67,7 @@ def draw_levels(p: Mapping[str, np.ndarray], draws: int) -> Figure:
     Parameters
     ----------
     p
-        P values of shape ``[layers]`` by the kind of layers: a panel each.
+        P values of shape ``[trials]`` by the kind of layer: a panel each.
     draws
         Of the null model: p values are multiples of ``1 / (draws + 1)``.
     """
@@ -78,7 +78,7 @@ def draw_levels(p: Mapping[str, np.ndarray], draws: int) -> Figure:
         ax.bar(places / (draws + 1), counts, 0.8 / (draws + 1), color="0.6")
         ax.axhline(len(values) / (draws + 1), color="black", linewidth=0.8, linestyle=":")
         ax.set(xlabel="p value", xlim=(0, 1 + 1 / (draws + 1)), title=kind)
-    axes[0, 0].set_ylabel("layers")
+    axes[0, 0].set_ylabel("number")
     axes[0, -1].text(
         1, 1.3 * len(values) / (draws + 1), "by chance", ha="right", va="bottom", fontsize=8
     )
@@ -95,8 +95,8 @@ def draw_strengths(rotated: pd.DataFrame) -> Figure:
     ----------
     rotated
         As :func:`over` returns it, of raw similarities. A line for each measure, a column of
-        panels for each regulariser; the measure whose excess ends highest is named if it
-        ends above :data:`NO_MORE`.
+        panels for each regulariser; the measure whose excess rises highest is named if
+        it rises above :data:`NO_MORE`.
     """
     kinds = regularizers_in(rotated)
     rows = [(value, place) for place in CONVENTIONS for value in ("q", "excess")]
@@ -142,12 +142,11 @@ def _draw_none(ax: Axes, axis: str) -> None:
 
 
 def _name_the_highest(ax: Axes, summary: pd.DataFrame) -> None:
-    """Name the measure whose excess ends highest, if that is any excess."""
-    last = summary[summary["strength"] == summary["strength"].max()]
-    row = last.loc[last["mean"].idxmax()]
+    """Name the measure whose excess rises highest, at its peak, if that is any excess."""
+    row = summary.loc[summary["mean"].idxmax()]
     if row["mean"] > NO_MORE:
         ax.annotate(
-            plotting.NAMES[row["measure"]], (row["strength"], row["mean"]), (0, 4),
+            plotting.NAMES[row["measure"]], (row["strength"], row["mean"]), (2, 4),
             textcoords="offset points", ha="right", va="bottom", fontsize=7,
             color=plotting.COLORS[row["measure"]],
         )  # fmt: skip
