@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from experiments.names import architecture_name
 from modlib.models import MLP
@@ -153,10 +154,28 @@ class Convolutional(nn.Module):
         return self.readout(self.layers(inputs.unflatten(1, (1, *self.shape))).flatten(1))
 
 
-class Recurrent(nn.Module):
-    """A gated recurrent unit (Cho et al. 2014) on the rows of an image, or on fives of a signal.
+class Cell(nn.GRUCell):
+    """A gated recurrent unit (Cho et al. 2014) whose dropout acts on what is new in a state.
 
-    Logits come from the last state. One mask of dropout serves all steps (Gal and Ghahramani 2016).
+    A silenced unit starts from 0 and stays there. Were the state itself multiplied at each step,
+    what is kept of it would be made up for again and again, and would grow without bound; so it
+    is as Semeniuta et al. (2016) do it, with one mask for all steps (Gal and Ghahramani 2016).
+    """
+
+    def forward(self, row: Tensor, state: Tensor, mask: Tensor) -> Tensor:
+        """Map a row ``[samples, inputs]``, states and a mask ``[samples, units]`` to states."""
+        seen = functional.linear(row, self.weight_ih, self.bias_ih).chunk(3, dim=1)
+        known = functional.linear(state, self.weight_hh, self.bias_hh).chunk(3, dim=1)
+        reset = torch.sigmoid(seen[0] + known[0])
+        stay = torch.sigmoid(seen[1] + known[1])
+        new = torch.tanh(seen[2] + reset * known[2])
+        return (1 - stay) * new * mask + stay * state
+
+
+class Recurrent(nn.Module):
+    """A gated recurrent unit on the rows of an image, or on fives of a signal.
+
+    Logits come from the last state.
     """
 
     def __init__(self, sizes: Sizes) -> None:
@@ -167,7 +186,7 @@ class Recurrent(nn.Module):
                 f"shape must be an image, or a signal whose length is a multiple of {self.step}. "
                 f"Got {sizes.shape}."
             )
-        self.cell = nn.GRUCell(self.step, WIDTH)
+        self.cell = Cell(self.step, WIDTH)
         self.dropout, self.readout = nn.Dropout(sizes.dropout), nn.Linear(WIDTH, sizes.n_classes)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -175,7 +194,7 @@ class Recurrent(nn.Module):
         state = inputs.new_zeros(len(inputs), WIDTH)
         mask = self.dropout(torch.ones_like(state))
         for row in inputs.unflatten(1, (-1, self.step)).unbind(1):
-            state = self.cell(row, state) * mask
+            state = self.cell(row, state, mask)
         return self.readout(state)
 
 

@@ -1,8 +1,9 @@
 """Tests of networks of other kinds: what they compute, what dropout silences, where units are."""
 
-from contextlib import contextmanager
+import math
 from functools import cache
 
+from contextlib import contextmanager
 import pytest
 import torch
 from torch import nn
@@ -110,7 +111,7 @@ def test_a_signal_is_read_by_fives():
     model = made("recurrent", SIGNAL)
     with inputs_of(model.cell) as seen:
         model(SIGNALS)
-    rows = torch.stack([row for row, _ in seen], dim=1)
+    rows = torch.stack([row for row, *_ in seen], dim=1)
     assert torch.equal(rows, SIGNALS.reshape(6, 8, 5))
 
 
@@ -176,10 +177,31 @@ def test_dropout_silences_a_channel_at_all_positions_or_at_none(shape):
 
 
 def test_dropout_silences_a_state_at_all_steps_or_at_none():
-    states = torch.stack(silenced("recurrent", lambda model: model.cell)[1:])
+    states = states_of(build("recurrent", IMAGE, 10, dropout=0.5).train())[1:]
     gone = (states == 0).all(dim=0)
     assert (gone | (states != 0).all(dim=0)).all()
     assert 0.3 < gone.double().mean() < 0.7
+
+
+def test_what_dropout_keeps_of_a_state_does_not_grow_from_step_to_step():
+    model = build("recurrent", IMAGE, 10, dropout=0.5).train()
+    for weight in model.cell.parameters():
+        nn.init.zeros_(weight)
+    _, stay, new = model.cell.bias_ih.data.chunk(3)
+    stay.fill_(math.log(3))  # three quarters of a state stay
+    new.fill_(20.0)  # and what is new is 1
+    states = states_of(model)
+    kept = (states != 0).any(dim=0)
+    expected = 2 * (1 - 0.75 ** torch.arange(8.0))  # of steps done
+    assert kept.any()
+    assert torch.allclose(states[:, kept], expected[:, None].expand(-1, int(kept.sum())))
+
+
+def states_of(model: nn.Module) -> torch.Tensor:
+    """States ``[steps, samples, units]`` before each row."""
+    with inputs_of(model.cell) as seen, torch.no_grad():
+        model(INPUTS)
+    return torch.stack([state for _, state, _ in seen])
 
 
 def test_dropout_silences_a_feature_in_all_tokens_or_in_none():
