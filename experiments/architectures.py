@@ -162,7 +162,9 @@ class Cell(nn.GRUCell):
     is as Semeniuta et al. (2016) do it, with one mask for all steps (Gal and Ghahramani 2016).
     """
 
-    def forward(self, row: Tensor, state: Tensor, mask: Tensor) -> Tensor:
+    def forward(  # type: ignore[override]  # a mask cannot be left out
+        self, row: Tensor, state: Tensor, mask: Tensor
+    ) -> Tensor:
         """Map a row ``[samples, inputs]``, states and a mask ``[samples, units]`` to states."""
         seen = functional.linear(row, self.weight_ih, self.bias_ih).chunk(3, dim=1)
         known = functional.linear(state, self.weight_hh, self.bias_hh).chunk(3, dim=1)

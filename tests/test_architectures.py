@@ -1,9 +1,9 @@
 """Tests of networks of other kinds: what they compute, what dropout silences, where units are."""
 
 import math
+from contextlib import contextmanager
 from functools import cache
 
-from contextlib import contextmanager
 import pytest
 import torch
 from torch import nn
