@@ -194,6 +194,8 @@ def test_a_changed_docstring_or_colour_of_ours_leaves_the_tables_current(tmp_pat
     assert not changed("modlib/clustering/tabu.py", "Iterated tabu search", "Some search")
     assert not changed("modlib/plotting.py", "#0072B2", "#0072B3")
     assert not changed("experiments/report/figures.py", "#009E73", "#009E74")
+    another = '    "paper": "experiments.paper",\n    "another": "experiments.another",\n'
+    assert not changed("experiments/__init__.py", '    "paper": "experiments.paper",\n', another)
     assert changed("modlib/clustering/tabu.py", "SHORTEST_MEMORY = 4", "SHORTEST_MEMORY = 5")
     assert changed("modlib/similarity/sums.py", "abs(value)", "abs(value + 0)")
     assert changed("experiments/training/stack.py", "ALIGNMENT = 16", "ALIGNMENT = 32")

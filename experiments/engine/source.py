@@ -14,6 +14,8 @@ PAINT = ("modlib.plotting", "experiments.report")
 """Modules that draw, or read what runs have left: no table depends on them."""
 FACE = "HOMES"
 """The name of the table, in a package, of the modules that its names are loaded from when used."""
+INDEX = "EXPERIMENTS"
+"""The name of the table of all experiments: which others there are says nothing of this one."""
 
 
 def code_digest(root: Path, roots: Iterable[str], notebook: Path | None = None) -> str:
@@ -65,10 +67,12 @@ def tree_of(source: str) -> ast.Module:
 
 
 def _is_silent(statement: ast.stmt) -> bool:
-    """Whether it is a string by itself, a docstring say, or a block for type checkers."""
+    """Whether it is a string by itself, a docstring say, the index, or for type checkers."""
     if isinstance(statement, ast.Expr):
         value = statement.value
         return isinstance(value, ast.Constant) and isinstance(value.value, str)
+    if isinstance(statement, ast.Assign):
+        return [ast.unparse(target) for target in statement.targets] == [INDEX]
     if isinstance(statement, ast.If) and not statement.orelse:
         return ast.unparse(statement.test).split(".")[-1] == "TYPE_CHECKING"
     return False
