@@ -22,6 +22,14 @@ TARGET_COLORS = {
     "both": "#009E73",
     "shuffled": "0.6",
 }
+SAID = {
+    "none": ("not pulled", (-4, -12)),
+    "up": ("pulled upstream", (-62, -13)),
+    "down": ("pulled downstream", (8, -2)),
+    "both": ("one assignment\nfor both", (6, -14)),
+    "shuffled": ("assignment shuffled", (0, 14)),
+}
+"""What stands beside the last point of each target, and how far from it, in points."""
 DIALS = ("covariance", "output_sensitivity")
 """The measures that are pulled, upstream and downstream; both as released and normalised."""
 
@@ -93,8 +101,6 @@ def draw_dials(scores: pd.DataFrame, column: str = "q") -> Figure:
         ax.set(title=f"layer {layer}", xlabel="Q upstream (covariance)", aspect="equal")
         ax.set(xlim=(0, 0.9), ylim=(0, 0.9))
     axes[0, 0].set_ylabel("Q downstream (output sens.)")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     return figure
 
 
@@ -108,7 +114,11 @@ def _draw_arms(ax: Axes, found: pd.DataFrame) -> None:
         means = here.groupby("pull")[list(DIALS)].mean().to_numpy()
         if target != "none" and not start.isna().any():
             means = np.vstack([start, means])
-        ax.plot(*means.T, "o-", color=color, markersize=4, linewidth=1.2, label=target)
+        ax.plot(*means.T, "o-", color=color, markersize=4, linewidth=1.2)
+        text, offset = SAID[target]
+        ax.annotate(
+            text, means[-1], xytext=offset, textcoords="offset points", fontsize=8, color=color
+        )
 
 
 def draw_matrices(
