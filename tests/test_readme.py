@@ -11,6 +11,7 @@ from chapters import ROOT
 
 from experiments.report.claims import ledger
 from experiments.report.crossed import judge_truth, read_crossed
+from experiments.report.dials import judge_dials, read_dials
 from experiments.report.frames import by_setting, kept, mean_agreement, read_results
 from experiments.report.questions import judge_worth
 from modlib import HOMES, MLP
@@ -113,7 +114,14 @@ def test_verdicts_are_those_of_the_ledger(read):
 @pytest.fixture(scope="module")
 def worth(read):
     """The numbers that decide our own questions, as printed and by the paper's algorithm."""
-    parts = pd.concat([judge_truth(read_crossed(ROOT / "results" / "crossed")), judge_worth(read)])
+    results = ROOT / "results"
+    parts = pd.concat(
+        [
+            judge_truth(read_crossed(results / "crossed")),
+            judge_worth(read),
+            judge_dials(read_dials(results / "dials")),
+        ]
+    )
     parts = parts[parts["search"] == "paper"]
     return parts.set_index(["claim", "part", "convention"]).sort_index()
 
@@ -154,6 +162,23 @@ def test_what_modules_are_worth_is_what_it_says(worth):
     assert worth.loc[("why-1", slice(None), "printed"), "met"].all()  # units take turns
     assert worth.loc[("cause-7", "b", "printed"), "low"] > 0  # by zero, the other way round
     assert ahead < 0
+
+
+def test_what_training_for_modules_does_is_what_it_says(worth):
+    found = worth.xs("released", level="convention")
+    said = numbers(
+        rf"covariance rises by {NUMBER} and that of output sensitivity changes by {NUMBER}; or the "
+        rf"other way round, by {NUMBER} and {NUMBER};"
+    )
+    parts = [("dials-01", "a"), ("dials-01", "b"), ("dials-02", "a"), ("dials-02", "b")]
+    assert said == np.round([found.loc[part, "effect"] for part in parts], 2).tolist()
+    # What it says in words.
+    assert found.loc["dials-03", "met"].all()  # only an assignment in common couples the two
+    assert (found.loc["dials-05", "effect"] > -0.01).all()  # less than a point
+    assert found.loc["dials-09", "met"].all()  # more specific
+    assert (found.loc["dials-10", "high"].loc[["a", "b"]] < 0).all()  # bear no more noise
+    assert not found.loc["dials-12", "met"].loc[["a", "b"]].any()  # a new question no better
+    assert found.loc[("dials-11", "a"), "high"] < 0  # upstream, the truth is lost
 
 
 def test_its_headline_figure_is_there():

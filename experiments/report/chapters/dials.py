@@ -23,11 +23,11 @@ TARGET_COLORS = {
     "shuffled": "0.6",
 }
 SAID = {
-    "none": ("not pulled", (-4, -12)),
-    "up": ("pulled upstream", (-62, -13)),
+    "none": ("not pulled, or shuffled", (-4, -14)),
+    "up": ("pulled upstream", (-62, 8)),
     "down": ("pulled downstream", (8, -2)),
     "both": ("one assignment\nfor both", (6, -14)),
-    "shuffled": ("assignment shuffled", (0, 14)),
+    "shuffled": ("", (0, 0)),  # stands where those do that are not pulled
 }
 """What stands beside the last point of each target, and how far from it, in points."""
 DIALS = ("covariance", "output_sensitivity")
@@ -250,6 +250,6 @@ def draw_groups(panels: Mapping[str, pd.DataFrame]) -> Figure:
             ax.bar(place, values.mean(), 0.7, color=TARGET_COLORS[target], alpha=0.6)
             ax.plot(np.full(len(values), place), values, ".", color="black", markersize=3)
         ax.axhline(0.0, color="black", linewidth=0.6)
-        ax.set_xticks(range(len(targets)), targets)
+        ax.set_xticks(range(len(targets)), targets, fontsize=7.5)
         ax.set_title(title, fontsize=9)
     return figure
