@@ -34,6 +34,13 @@ def test_every_verdict_of_the_tables_has_its_own_sentence(decided):
     assert not unwritten(decided)
 
 
+def test_marks_go_with_the_verdict(decided):
+    for row in decided.itertuples():
+        met = row.marks.count(MARKS["met"])
+        expected = {0: "does not hold", len(row.marks): "holds"}.get(met, "partly")
+        assert row.verdict == (expected if row.marks else "not tested")
+
+
 def test_no_sentence_is_left_over_from_other_tables(decided):
     tested = decided[decided["verdict"] != "not tested"]
     found = {(row.claim, row.marks) for row in tested.itertuples()}

@@ -43,9 +43,9 @@ SENTENCES: dict[str, dict[str, str]] = {
         "●●●": "An L2 penalty raises modularity as well, and by at least six of the eight methods.",
     },
     "claim-06": {
-        "○◐○": "So an L1 penalty is not weak in its effect. Nor does it leave the weights about as "
+        "○◐○": "An L1 penalty is not weak in its effect. Nor does it leave the weights about as "
         "sparse as L2 does; whether it raises Q about as much as L2 is open.",
-        "●◐○": "So an L1 penalty is weak in its effect beside dropout. It does not leave the "
+        "●◐○": "An L1 penalty is weak in its effect beside dropout. It does not leave the "
         "weights about as sparse as L2 does, though; whether it raises Q about as much as L2 is "
         "open.",
     },
@@ -90,8 +90,8 @@ SENTENCES: dict[str, dict[str, str]] = {
     "claim-14": {
         "◐●●●●○": "Under strong penalties of either kind upstream methods agree more. Downstream "
         "methods come to depend on normalisation under L1; under L2 this is open. And under L1 "
-        "upstream comes closer to raw downstream methods, as the paper says, but no less close to "
-        "normalised ones, as it does not say.",
+        "upstream comes closer to raw downstream methods, as the paper says, but comes no less close "
+        "to normalised ones, which it rules out.",
         "●●●●◐◐": "Under strong penalties of either kind upstream methods agree more, and "
         "downstream methods come to depend on normalisation. Whether under L1 upstream comes "
         "closer to raw downstream methods, and to these more than to normalised ones, is open.",
