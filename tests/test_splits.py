@@ -64,6 +64,17 @@ def test_it_is_what_a_singular_value_decomposition_gives_in_any_order(seed):
     assert splits.are_same(splits.released_start(adjacency), by_svd(adjacency))
 
 
+def test_both_parts_of_a_split_are_split_in_turn():
+    """Four groups of four, with more between the first two, and between the last two.
+
+    Times 1216, two groups against two have the eigenvalue 3 * 20 + 4 * 2 - 8 * 1 = 60 of B; in
+    either part one group against the other has 60 - 8 = 52, and both alike 68 - 8 * 76 / 16 = 30.
+    """
+    groups = np.array([[20.0, 2, 1, 1], [2, 20, 1, 1], [1, 1, 20, 2], [1, 1, 2, 20]])
+    found = splits.released_start(to_adjacency(np.kron(groups, np.ones((4, 4)))))
+    assert splits.are_same(found, np.repeat([0, 1, 2, 3], 4))
+
+
 def test_units_that_are_similar_to_no_other_are_left_out():
     similarity = np.zeros((10, 10))
     similarity[1:9, 1:9] = GROUPS

@@ -103,7 +103,7 @@ def peaks(modules: pd.DataFrame) -> pd.DataFrame:
         "input sensitivity": modules[is_input],
         "covariance": modules[modules["measure"] == "covariance"],
     }
-    found = {}
+    found: dict[tuple[str, str], dict[str, float]] = {}
     for name, frame in groups.items():
         means = by_setting(frame, "q", ["convention"])
         for (convention, kind), curve in means.groupby(["convention", "regularizer"])["mean"]:

@@ -90,8 +90,8 @@ SENTENCES: dict[str, dict[str, str]] = {
     "claim-14": {
         "◐●●●●○": "Under strong penalties of either kind upstream methods agree more. Downstream "
         "methods come to depend on normalisation under L1; under L2 this is open. And under L1 "
-        "upstream comes closer to raw downstream methods, as the paper says, but comes no less close "
-        "to normalised ones, which it rules out.",
+        "upstream comes closer to raw downstream methods, as the paper says, but comes no less "
+        "close to normalised ones, which it rules out.",
         "●●●●◐◐": "Under strong penalties of either kind upstream methods agree more, and "
         "downstream methods come to depend on normalisation. Whether under L1 upstream comes "
         "closer to raw downstream methods, and to these more than to normalised ones, is open.",

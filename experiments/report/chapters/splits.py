@@ -166,7 +166,7 @@ def differences(found: pd.DataFrame) -> pd.DataFrame:
 # ----------------------------------------------------------------------------------- the verdicts
 
 
-def tables_of(results: Results, found: pd.DataFrame, start: str) -> SimpleNamespace:
+def tables_of(results: Results, found: pd.DataFrame, start: str) -> Any:
     """The tables of some networks, as the search from one of ``STARTS`` fills them.
 
     Parameters
@@ -226,7 +226,9 @@ def numbers_of_rules(results: Results, found: pd.DataFrame) -> pd.DataFrame:
             except Lacking:
                 continue
             for place, part in enumerate(claim.parts):
-                row = {"claim": name, "part": "abcdef"[place], "convention": convention}
+                row: dict[str, Any] = {
+                    "claim": name, "part": "abcdef"[place], "convention": convention
+                }  # fmt: skip
                 for start, numbers in told.items():
                     value = float(numbers[place][0])
                     row |= {start: value, f"met_{start}": part.is_met(value, value)}
