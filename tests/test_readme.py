@@ -90,6 +90,7 @@ def test_redundancy_is_what_it_says(read):
     means = by_setting(first, "nearest_correlation").set_index("regularizer")["mean"]
     near = means["dropout"]
     assert numbers(r"a strong L2 penalty takes it to ([\d.]+),") == [round(means["l2"].iloc[-1], 2)]
+    assert means["l2"].iloc[-1] > near.iloc[-1]  # further than dropout does
     assert numbers(r"nearest neighbour goes from ([\d.]+) to ([\d.]+)\. ") == [
         round(near.iloc[end], 2) for end in (0, -1)
     ]
