@@ -24,7 +24,7 @@ def test_all_assignments_are_listed_and_the_search_climbs_among_them(notebook):
     numbers = glued(notebook)
     assert numbers["n-assignments"] == 877  # the seventh number of Bell
     assert 0 <= numbers["q-start"] <= numbers["q-found"] <= numbers["q-top"] < 1
-    assert numbers["n-better-start"] >= numbers["n-better-found"] >= 0
+    assert numbers["place-start"] >= numbers["place-found"] >= 1
     assert numbers["n-near"] >= 1
 
 

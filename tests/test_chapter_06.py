@@ -24,6 +24,12 @@ def test_numbers_are_those_of_the_tables(chapter, small_results):
         assert numbers[f"rise-{kind}-all-methods"] == pytest.approx(means.max() - means.iloc[0])
         low, high = (numbers[f"rise-{kind}-all-methods-{end}"] for end in ("low", "high"))
         assert low <= numbers[f"rise-{kind}-all-methods"] <= high
+    released = modules.assign(is_input=modules["measure"] == "input_sensitivity")
+    for kind in ("dropout", "l2", "l1"):
+        rows = released[(released["regularizer"] == kind) & ~released["is_input"]]
+        expected = rows.groupby("strength")["q"].mean().max()
+        found = numbers[f"highest-released-without-input-sensitivity-{kind}"]
+        assert found == pytest.approx(expected)
     clusters = modules[modules["regularizer"] == "dropout"].groupby("strength")["effective"].mean()
     assert numbers["clusters-weakest"] == pytest.approx(clusters[0.1])
 

@@ -11,7 +11,7 @@ from modlib.similarity.measures import UPSTREAM
 def chapter(small_results, tmp_path_factory):
     return run(
         "07-agreement", tmp_path_factory.mktemp("chapter"), results=str(small_results),
-        convention="released", n_permutations=50,
+        convention="released", n_permutations=50, as_told=False,
     )  # fmt: skip
 
 
@@ -40,6 +40,20 @@ def test_agreement_is_put_between_chance_and_ceiling(chapter):
             assert rescaled == pytest.approx((value - chance) / (ceiling - chance))
             low, high = (numbers[f"{state}-{block}-rescaled-{end}"] for end in ("low", "high"))
             assert low <= rescaled <= high
+
+
+def test_the_distinction_is_told_on_both_scales(chapter):
+    numbers = glued(chapter)
+    for state in ("trained", "untrained"):
+        for what, key in {"rescaled": "distinction", "agreement": "distinction-raw"}.items():
+            upstream, downstream, between = (
+                numbers[f"{state}-{block}-{what}"]
+                for block in ("upstream", "downstream", "between")
+            )
+            expected = (upstream + downstream) / 2 - between
+            assert numbers[f"{state}-{key}"] == pytest.approx(expected)
+    closer = numbers["trained-between-agreement"] - numbers["untrained-between-agreement"]
+    assert numbers["rise-between"] == pytest.approx(closer)
 
 
 def test_every_figure_is_drawn_and_the_page_says_which_run_made_them(chapter):

@@ -144,8 +144,12 @@ def test_peers_are_set_side_by_side():
 
 def test_deficits_are_those_of_the_table(page, certified):
     numbers = glued(page)
-    modules = read_results(certified).modules.query("kept and convention == 'printed'")
+    modules = read_results(certified).modules.query(
+        "kept and convention == 'printed' and regularizer != 'untrained'"
+    )
     missing = modules["q_best"] - modules["q"]
+    assert numbers["n-matrices"] == len(modules)
+    assert numbers["retest"] == pytest.approx(modules["retest"].mean())
     assert numbers["deficit-q"] == pytest.approx(missing.mean())
     assert numbers["largest-deficit"] == pytest.approx(missing.max())
     assert numbers["missed-q"] == pytest.approx(100 * (missing > 1e-6).mean())

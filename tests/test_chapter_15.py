@@ -4,6 +4,7 @@ import papermill
 import pytest
 from chapters import glued, n_figures, run, texts
 
+from experiments.report.examples import read_examples
 from experiments.report.frames import read_results
 
 CHAPTER = "15-conventions"
@@ -18,7 +19,7 @@ def mean_q(small_results, convention, column="q"):
 
 
 def test_numbers_are_those_of_each_convention(small_results, tmp_path):
-    notebook = run(CHAPTER, tmp_path, results=str(small_results))
+    notebook = run(CHAPTER, tmp_path, results=str(small_results), as_told=False)
     numbers = glued(notebook)
     for convention in ("printed", "released"):
         expected = mean_q(small_results, convention)
@@ -27,6 +28,12 @@ def test_numbers_are_those_of_each_convention(small_results, tmp_path):
     assert numbers["toy-limit"] == pytest.approx(31 / (31 + 32 * 0.63662) - 0.5, abs=1e-6)
     assert 0 < numbers["n-differ"] <= numbers["n-tested"] <= 16
     assert 0 < numbers["across-covariance"] < 1
+    modules = read_results(small_results).modules
+    stored = modules["network"].isin(read_examples(small_results).networks)
+    assert numbers["n-searched"] == stored.sum()
+    steps = [numbers[f"n-{name}-spectral"] for name in ("equal", "lower", "higher")]
+    assert sum(steps) == stored.sum()
+    assert 0 <= numbers["n-crossed"] <= numbers["n-numbers"]
     assert n_figures(notebook) == 4
     assert texts(notebook).count("networks of the sweep") == 1
 
@@ -34,7 +41,7 @@ def test_numbers_are_those_of_each_convention(small_results, tmp_path):
 def test_other_convention_first_with_the_best_assignments(small_results, tmp_path):
     notebook = run(
         CHAPTER, tmp_path, results=str(small_results), convention="released", search="best", size=4,
-        examples=["dropout-0.4-0"],
+        examples=["dropout-0.4-0"], as_told=False,
     )  # fmt: skip
     numbers, text = glued(notebook), texts(notebook)
     assert numbers["q-upstream-released"] == pytest.approx(

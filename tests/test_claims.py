@@ -10,7 +10,15 @@ import pytest
 from world import look, world
 
 from experiments import __main__ as command
-from experiments.report.claims import CHAPTERS, CLAIMS, HYPOTHESES, judge, ledger, summarize
+from experiments.report.claims import (
+    CHAPTERS,
+    CLAIMS,
+    HYPOTHESES,
+    Part,
+    judge,
+    ledger,
+    summarize,
+)
 from experiments.report.readings import READINGS
 
 ROOT = Path(__file__).parents[1]
@@ -351,6 +359,14 @@ def test_claims_without_best_assignments_are_tested_for_the_paper_only():
         assert rows.loc[("printed", "paper"), "verdict"] != "not tested"
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "mark"),
+    [(0.1, 0.9, "●"), (-0.1, 0.5, "◐"), (0.5, 1, "◐"), (-2, 0, "○"), (1, 2, "○"), (-1, 2, "◐")],
+)
+def test_a_part_is_met_or_left_open_or_missed_by_its_whole_interval(low, high, mark):
+    assert Part("a number", above=0, below=1).mark(low, high) == mark
+
+
 # --------------------------------------------------------------------- the rules as written down
 
 
@@ -375,7 +391,8 @@ def test_rules_are_those_written_down():
 
 
 def test_hypotheses_are_decided_as_written_down():
-    page = " ".join((ROOT / "book" / "hypotheses.md").read_text().split())
+    page = (ROOT / "book" / "hypotheses.md").read_text()
+    page = " ".join(page.partition("\n## How a claim is decided\n")[0].split())
     written = re.findall(r"the (first|second|third|fourth)[^{]*\{ref\}`(claim-\d+)", page)
     assert dict(zip((1, 2, 3, 4), [claim for _, claim in written], strict=True)) == HYPOTHESES
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from experiments.report.chapters import ledger
+from experiments.report.chapters.sentences import SENTENCES
 from experiments.report.claims import CHAPTERS, CLAIMS, HYPOTHESES
 from experiments.report.readings import READINGS
 
@@ -17,6 +18,9 @@ OTHERS = {
     ("claim-09", ("released", "best")): "partly",
     ("claim-15", ("printed", "best")): "not tested",
 }
+
+
+MARKS = {"holds": "●●●", "partly": "●◐○", "does not hold": "○○○"}
 
 
 def verdict(name, reading):
@@ -37,6 +41,7 @@ def claims():
                     "claim": name, "statement": claim.title, "convention": convention,
                     "search": search, "effect": effect, "low": -0.5, "high": 0.125,
                     "quantity": "what <is> told", "verdict": given,
+                    "marks": MARKS.get(given, ""),
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)
@@ -73,15 +78,15 @@ def test_only_verdicts_that_are_known_can_change(claims):
     assert ledger.changed(claims, own, ("printed", "best")) == ["claim-07"]
 
 
-def test_differences_name_both_verdicts_and_the_choice(claims):
+def test_differences_say_what_each_verdict_amounts_to_and_by_which_choice(claims):
     convention, search = ledger.differences(claims)
+    upstream, number = (SENTENCES[name]["●●●"] for name in ("claim-03", "claim-07"))
     assert convention == (
-        f"claim-03, *{CLAIMS['claim-03'].title}*: holds, against partly with the convention as "
-        "released"
+        f"**claim-03**, holds: {upstream} *As released* it holds partly: claim-03: partly (●◐○)."
     )
     assert search == (
-        f"claim-07, *{CLAIMS['claim-07'].title}*: holds, against does not hold with the best "
-        "clusters"
+        f"**claim-07**, holds: {number} *With the best clusters* it does not hold: "
+        "claim-07: does not hold (○○○)."
     )
 
 

@@ -131,3 +131,20 @@ def test_layers_stand_by_measure_and_strength_under_their_q():
         # One line between the modules, after the second unit.
         assert ax.collections[0].get_segments()[0][0, 1] == 1.5
     assert axes[1, 1].images[0].get_array()[0, 1] == 0.5
+
+
+def test_peaks_are_of_all_methods_and_of_those_without_input_sensitivity(modules):
+    both = pd.concat([modules.assign(convention=of) for of in ("printed", "released")])
+    both.loc[both["convention"] == "released", "q"] *= 2
+    found = modularity.peaks(both)
+    assert list(found.columns) == ["l2", "dropout"]
+    # By measure 0, 1, 2, 3, normalised ones 0.5 more; second strength 0.1, mean of seeds 0.01.
+    means = {
+        "all eight": 1.5, "without input sensitivity": (0 + 2 + 3) / 3,
+        "input sensitivity": 1, "covariance": 0,
+    }  # fmt: skip
+    assert list(MEASURES)[1] == "input_sensitivity"
+    for name, mean in means.items():
+        for factor, convention in ((1, "printed"), (2, "released")):
+            expected = factor * (mean + 0.25 + 0.1 + 0.01)
+            assert found.loc[(convention, name)].tolist() == pytest.approx([expected] * 2)

@@ -15,6 +15,9 @@ from experiments.report.frames import Results, read_results
 from experiments.report.readings import N_DRAWS, READINGS, SEARCHES, Lacking, Reading
 from modlib.similarity.measures import METHODS
 
+MARKS = {"met": "●", "open": "◐", "missed": "○"}
+"""What stands for a part whose interval lies where it must, partly there, and not at all there."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -36,6 +39,12 @@ class Part:
     def is_met(self, low: float, high: float) -> bool:
         """Whether an interval lies there."""
         return self.above < low and high < self.below
+
+    def mark(self, low: float, high: float) -> str:
+        """Return a sign of :data:`MARKS`: met, missed by the whole interval, or left open."""
+        if self.is_met(low, high):
+            return MARKS["met"]
+        return MARKS["missed" if high <= self.above or low >= self.below else "open"]
 
 
 @dataclass(frozen=True)
@@ -252,7 +261,8 @@ def judge(
     pandas.DataFrame
         One row for each claim, convention, search and part: ``claim``, ``convention``, ``search``,
         ``part`` (a, b, ...), ``quantity``, ``effect``, ``low``, ``high``, ``place`` (where the
-        interval must lie), ``met``, and ``lacks``: what was missing, if the claim was not tested.
+        interval must lie), ``met``, its ``mark``, and ``lacks``: what was missing, if the claim was
+        not tested.
     """
     rows = []
     for convention, search in READINGS:
@@ -300,6 +310,7 @@ def _judge(claim: Claim, reading: Judged) -> list[dict[str, Any]]:
             "high": high,
             "place": part.place,
             "met": part.is_met(low, high),
+            "mark": "" if lacks else part.mark(low, high),
             "lacks": lacks,
         }
         for letter, part, (effect, low, high) in zip("abcdef", claim.parts, found, strict=False)
@@ -344,7 +355,8 @@ def summarize(parts: pd.DataFrame, claims: Mapping[str, Claim] = CLAIMS) -> pd.D
     pandas.DataFrame
         One row for each claim, convention and search: ``claim``, ``statement``, ``convention``,
         ``search``; ``effect``, ``low`` and ``high`` of part a, and its ``quantity``; ``met``, the
-        parts that are, such as ``"ab of abc"``; ``verdict``; ``figure``; and ``lacks``.
+        parts that are, such as ``"ab of abc"``; ``marks``, those of all parts, such as ``"●●◐"``;
+        ``verdict``; ``figure``; and ``lacks``.
     """
     reading = ["claim", "convention", "search"]
     return pd.DataFrame(
@@ -361,6 +373,7 @@ def _summary(claim: Claim, parts: pd.DataFrame) -> dict[str, Any]:
         "statement": claim.title,
         **{name: first[name] for name in ("effect", "low", "high", "quantity")},
         "met": f"{''.join(met) or 'none'} of {''.join(parts['part'])}",
+        "marks": "".join(parts["mark"]),
         "verdict": _verdict(len(met), len(parts), first["lacks"]),
         "figure": claim.figure,
         "lacks": first["lacks"],

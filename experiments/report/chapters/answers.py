@@ -6,12 +6,13 @@ from html import escape
 import pandas as pd
 
 from experiments.report.chapters.ledger import SIGNS, interval_text, scrollable
+from experiments.report.chapters.replies import reply
 from experiments.report.claims import Claim, summarize
 from experiments.report.figures import CONVENTION_NAMES
 
 
 def answers_html(parts: pd.DataFrame, questions: Mapping[str, Claim]) -> str:
-    """Write what became of each question, and of each of its parts, in both conventions.
+    """Write what became of each question, in words, and of its parts, in both conventions.
 
     Parameters
     ----------
@@ -21,17 +22,20 @@ def answers_html(parts: pd.DataFrame, questions: Mapping[str, Claim]) -> str:
         Those to show, by name. Each links to its rule, and to its figure on the same page.
     """
     parts = parts[parts["claim"].isin(list(questions))]
-    verdicts = summarize(parts, questions).set_index(["claim", "convention"])["verdict"]
-    rows = [row for name in questions for row in _rows(name, questions[name], parts, verdicts)]
+    found = summarize(parts, questions).set_index(["claim", "convention"])
+    rows = [row for name in questions for row in _rows(name, questions[name], parts, found)]
     return scrollable(pd.DataFrame(rows), escape=False, classes="ledger")
 
 
 def _rows(
-    name: str, question: Claim, parts: pd.DataFrame, verdicts: pd.Series
+    name: str, question: Claim, parts: pd.DataFrame, found: pd.DataFrame
 ) -> list[dict[str, str]]:
-    """The verdict with the statement, then a row for each part."""
-    own = parts[parts["claim"] == name]
+    """The verdict with the statement and the reply, then a row for each part."""
+    own, verdicts = parts[parts["claim"] == name], found["verdict"]
     rule = f'<a href="../book/hypotheses.html#{name}">{escape(question.title)}</a>'
+    marks = {told: found.loc[(name, of), "marks"] for of, told in CONVENTION_NAMES.items()}
+    if said := reply(name, marks):
+        rule += f"<br>{escape(said)}"
     figure = f'<a href="#{question.figure}">{name}</a>'
     head = {"": figure, "question, and its numbers": rule, "must lie": ""}
     head |= {

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.report.chapters.sentences import sentence
 from experiments.report.claims import CHAPTERS, CLAIMS, HYPOTHESES
 from experiments.report.figures import CONVENTION_NAMES
 from experiments.report.readings import READINGS
@@ -28,6 +29,7 @@ BECAME = {
     "not tested": "not tested",
 }
 """What the verdict on the claim that decides a hypothesis makes of the hypothesis."""
+_BECOMES = {"holds": "holds", "partly": "holds partly", "does not hold": "does not hold"}
 
 
 def reading_name(convention: str, search: str) -> str:
@@ -163,15 +165,20 @@ def scrollable(table: pd.DataFrame, **options: Any) -> str:
 
 def differences(claims: pd.DataFrame) -> Sequence[str]:
     """Tell which verdicts change with the convention, and which with the best clusters."""
-    own = own_reading(claims)["verdict"]
+    own = own_reading(claims)
     told = []
     for other, what in (
-        (("released", "paper"), "convention as released"),
-        (("printed", "best"), "best clusters"),
+        (("released", "paper"), "As released"),
+        (("printed", "best"), "With the best clusters"),
     ):
-        there = verdicts(claims)[other]
+        there = in_reading(claims, *other).set_index("claim")
         told += [
-            f"{name}, *{CLAIMS[name].title}*: {own[name]}, against {there[name]} with the {what}"
+            f"**{name}**, {own.loc[name, 'verdict']}: {_said(name, own)} "
+            f"*{what}* it {_BECOMES[there.loc[name, 'verdict']]}: {_said(name, there)}"
             for name in changed(claims, READINGS[0], other)
         ]
     return told
+
+
+def _said(name: str, reading: pd.DataFrame) -> str:
+    return sentence(name, *reading.loc[name, ["verdict", "marks"]])

@@ -78,6 +78,40 @@ def _draw_blocks(ax: Axes, agreement: np.ndarray) -> None:
         )  # fmt: skip
 
 
+# --------------------------------------------------------------------------- the lead of dropout
+
+
+def peaks(modules: pd.DataFrame) -> pd.DataFrame:
+    """Find the highest mean Q under each regulariser, with input sensitivity and without.
+
+    Parameters
+    ----------
+    modules
+        Rows of the table of modules, of settings that can be compared.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each convention and each group of methods (all eight, those without input
+        sensitivity, and those of the two upstream measures), and a column for each regulariser.
+        Q is averaged over methods and layers, then over the networks of a setting.
+    """
+    is_input = modules["measure"] == "input_sensitivity"
+    groups = {
+        "all eight": modules,
+        "without input sensitivity": modules[~is_input],
+        "input sensitivity": modules[is_input],
+        "covariance": modules[modules["measure"] == "covariance"],
+    }
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for name, frame in groups.items():
+        means = by_setting(frame, "q", ["convention"])
+        for (convention, kind), curve in means.groupby(["convention", "regularizer"])["mean"]:
+            found.setdefault((convention, name), {})[kind] = curve.max()
+    table = pd.DataFrame.from_dict(found, orient="index")[regularizers_in(modules)]
+    return table.sort_index(level=0, sort_remaining=False).rename_axis(["convention", "methods"])
+
+
 # -------------------------------------------------------------------------------------- a grid
 
 
