@@ -10,16 +10,26 @@ from experiments.report.chapters.answers import answers_html
 from experiments.report.chapters.replies import REPLIES, reply
 from experiments.report.claims import MARKS, summarize
 from experiments.report.crossed import TRUTH, judge_truth, read_crossed
+from experiments.report.dials import DIALS, judge_dials, read_dials
+from experiments.report.dynamics import WHEN, judge_when, read_dynamics
 from experiments.report.frames import read_results
 from experiments.report.questions import BY_ZERO, CAUSE, CHANCE, WHY, judge_worth
 
-QUESTIONS = CHANCE | WHY | CAUSE | BY_ZERO | TRUTH
+QUESTIONS = CHANCE | WHY | CAUSE | BY_ZERO | TRUTH | DIALS | WHEN
 
 
 @pytest.fixture(scope="module")
 def parts():
-    paper, crossed = ROOT / "results" / "paper", ROOT / "results" / "crossed"
-    return pd.concat([judge_worth(read_results(paper)), judge_truth(read_crossed(crossed))])
+    results = ROOT / "results"
+    dials = judge_dials(read_dials(results / "dials"))
+    return pd.concat(
+        [
+            judge_worth(read_results(results / "paper")),
+            judge_truth(read_crossed(results / "crossed")),
+            dials[dials["search"] == "paper"],  # as the chapter has it
+            judge_when(read_dynamics(results / "dynamics")),
+        ]
+    )
 
 
 def test_every_verdict_of_the_tables_has_its_own_sentence_and_no_other_is_written(parts):
@@ -46,7 +56,7 @@ def test_conventions_share_a_sentence_where_they_can():
 
 def test_nothing_is_said_of_what_was_never_found():
     assert reply("chance-1", {"as printed": "○○", "as released": "○○"}) == ""
-    assert reply("dials-01", {"as printed": "●●", "as released": "●●"}) == ""
+    assert reply("dials-01", {"as printed": "○○", "as released": "○○"}) == ""
 
 
 def test_the_sentence_stands_below_its_question(parts):

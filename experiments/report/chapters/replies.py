@@ -89,6 +89,75 @@ REPLIES: dict[str, dict[str, str]] = {
         "◐○◐": "Upstream it does not; downstream, and for all methods together, it is open.",
         "◐○●": "Downstream it does, upstream it does not; for all methods together it is open.",
     },
+    "dials-01": {
+        "●●": "It can, and downstream stays where it was.",
+        "○●": "What is pulled is as released: as printed, modularity upstream hardly rises.",
+    },
+    "dials-02": {
+        "●●": "It can, and upstream stays where it was.",
+    },
+    "dials-03": {
+        "●●●": "It does: with an assignment in common the sides agree, without one they do not.",
+        "○●●": "The sides agree more with an assignment in common, but the modules of the two "
+        "measures that are pulled do not.",
+    },
+    "dials-04": {
+        "●●": "It trains nothing, where one that lasts trains much.",
+        "●○": "It trains nothing; but neither does one that lasts train much, as printed.",
+    },
+    "dials-05": {
+        "◐●●": "Downstream, and with both, it costs less. Whether it does upstream is open, by "
+        "a hair.",
+    },
+    "dials-06": {
+        "●○": "Upstream, the other measure gains less than half as much; downstream, more than "
+        "half.",
+        "○●": "Downstream, the other measure gains less than half as much. Upstream it gains more "
+        "than the one that was pulled, which as printed hardly gains.",
+    },
+    "dials-07": {
+        "●●": "They are, on both sides.",
+        "○●": "Downstream they are; upstream there are none to speak of.",
+    },
+    "dials-08": {
+        "●●●": "They are: directions on both sides, units where networks are pulled upstream.",
+    },
+    "dials-09": {
+        "●●●●": "They are, on both sides, and with an assignment in common on both.",
+        "●●◐●": "They are where a side is pulled by itself. With an assignment in common "
+        "downstream modules are; whether upstream modules are is open.",
+    },
+    "dials-10": {
+        "○○○◐": "They do not: they bear less, but for small weights where they are pulled "
+        "downstream, which is open.",
+    },
+    "dials-11": {
+        "○●○◐": "Downstream they are. Upstream they are less true than those that came by "
+        "themselves. With an assignment in common it is open downstream, and not so upstream.",
+        "◐●◐●": "Downstream they are; upstream it is open.",
+    },
+    "dials-12": {
+        "○◐◐◐○": "Pulled upstream they learn it worse, with an assignment in common they forget "
+        "more. All else is open.",
+    },
+    "when-1": {
+        "●●": "It does: after an epoch accuracy is nearly there, and modularity is not half way.",
+    },
+    "when-2": {
+        "●●◐": "Under dropout it does, from next to none. Whether L1 adds more than 0.02 is open.",
+        "○●◐": "Under dropout most of it does, but more than 0.02 is there before. Whether L1 "
+        "adds as much is open.",
+    },
+    "when-3": {
+        "○○": "They are not, on either side.",
+    },
+    "when-4": {
+        "●●": "Less than a tenth is, on either side.",
+    },
+    "when-5": {
+        "●●": "They do, by more than half of the way.",
+        "●◐": "They come closer; whether by more than half of the way is open.",
+    },
 }
 """By question, and by the marks of its parts (see :data:`experiments.report.claims.MARKS`)."""
 
