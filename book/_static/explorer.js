@@ -7,6 +7,22 @@
   const MODES = { ways: "two ways of looking", networks: "two networks", one: "one view" };
   const ORDERS = { own: "each by its modules", first: "both by the left", second: "both by the right" };
 
+  // Names.
+
+  const [measureName, sideOf] = [/ \(.*/, /.*\(|\)/g].map((rest) =>
+    (index, measure) => index.titles.measure[measure].replace(rest, ""));
+
+  function wayName(index, { measure, similarity }) {
+    const name = measureName(index, measure);
+    return similarity === "raw" ? name : `${name}, normalised`;
+  }
+
+  function networkName(index, { regularizer, strength, seed, layer }) {
+    const setting = regularizer === "untrained" ? "untrained"
+      : `${titleOf(index, "regularizer", regularizer)} ${titleOf(index, "strength", strength)}`;
+    return `${setting}, seed ${seed}, layer ${layer}`;
+  }
+
   // Controls.
 
   function makeControl(field, id) {
@@ -59,9 +75,17 @@
     }
 
     fill(control, field, values, value) {
-      control.replaceChildren(...values.map((each) =>
-        make("option", { value: each }, titleOf(this.index, field, each))));
+      control.replaceChildren(...(field === "measure" ? this.measures(values) : values.map((each) =>
+        make("option", { value: each }, titleOf(this.index, field, each)))));
       control.value = value;
+    }
+
+    /* In a group for each side. */
+    measures(values) {
+      const sides = new Set(values.map((measure) => sideOf(this.index, measure)));
+      return [...sides].map((side) => make("optgroup", { label: side }, ...values
+        .filter((measure) => sideOf(this.index, measure) === side)
+        .map((measure) => make("option", { value: measure }, measureName(this.index, measure)))));
     }
   }
 
@@ -93,21 +117,11 @@
     return data;
   }
 
-  function wayName(index, { measure, similarity }) {
-    const title = index.titles.measure[measure].replace(/ \(.*/, "");
-    return similarity === "raw" ? title : `${title}, normalised`;
-  }
-
-  function networkName(index, { regularizer, strength, seed, layer }) {
-    const setting = regularizer === "untrained" ? "untrained"
-      : `${titleOf(index, "regularizer", regularizer)} ${titleOf(index, "strength", strength)}`;
-    return `${setting}, seed ${seed}, layer ${layer}`;
-  }
-
   function describe(index, { choice, sizes, labels, q }) {
+    const side = sideOf(index, choice.measure);
     const unused = labels.filter((module) => module < 0).length;
     const modules = sizes.length === 1 ? "one module" : `${sizes.length} modules`;
-    return `${wayName(index, choice)}: ${modules}${unused ? `, ${countUnits(unused)} unused` : ""}, `
+    return `${side[0].toUpperCase()}${side.slice(1)}: ${modules}${unused ? `, ${countUnits(unused)} unused` : ""}, `
       + `Q = ${number(q, 3)}.`;
   }
 
@@ -154,9 +168,9 @@
       this.root.replaceChildren(this.back, this.modes,
         row("networks", networkA.element, networkB.element),
         row("pair ways", this.columns[0], gap(), this.columns[1]),
-        this.together,
+        this.together, this.said,
         row("pair pictures", this.matrices[0].element, this.flow.element, this.matrices[1].element),
-        this.orders, this.readout, this.cards, this.said, this.facts,
+        this.orders, this.readout, this.cards, this.facts,
         row("pair galleries", this.galleries[0], gap(), this.galleries[1]),
         ...Object.values(this.behind).map((part) => part.element));
     }
@@ -164,9 +178,11 @@
     listen() {
       this.modes.addEventListener("change", (event) => this.compare(event.target.value));
       this.orders.addEventListener("change", (event) => this.move({ order: event.target.value }));
-      // A slider tells each place it passes; the last of them is one to go back to.
       this.root.addEventListener("change", (event) => {
         if (event.target.type === "range") history.pushState(null, "", this.address());
+      });
+      document.addEventListener("click", ({ target }) => {
+        if (target.closest("a[href^='#'][href*='=']")) this.root.scrollIntoView();
       });
       window.addEventListener("popstate", () => {
         if (!location.hash || explorer.choice.askedOf({ hash: location.hash, search: "" })) this.open();
@@ -182,9 +198,10 @@
       return this.show();
     }
 
+    /* A slider tells each place that it passes: those are no places to go back to. */
     move(changes, isPassing = false) {
       this.state = { ...this.state, ...changes };
-      history[isPassing ? "replaceState" : "pushState"](null, "", this.address());
+      if (!isPassing) history.pushState(null, "", this.address());
       return this.show();
     }
 

@@ -77,7 +77,7 @@ def _files(results: str | os.PathLike[str]) -> Iterator[tuple[str, Data]]:
     if examples:
         for network in tables.networks.to_dict("records"):
             if network["network"] in examples.networks:
-                yield from _example_data(examples, network)
+                yield from example_data(examples, network)
 
 
 def _examples(results: str | os.PathLike[str]) -> Examples | None:
@@ -180,15 +180,19 @@ def labels_text(labels: np.ndarray) -> str:
 
 def _told(tables: Results) -> Iterator[tuple[str, str, Data]]:
     """What other tables tell of a view: the network's name, the view's, and the values."""
-    for rows, names in ((tables.certificates, ("upper", "optimal")), (tables.checked, ("verified",))):
+    for rows, names in (
+        (tables.certificates, ("upper", "optimal")),
+        (tables.checked, ("verified",)),
+    ):
         for row in _records(rows):
             told = {name: _rounded(row[name]) for name in names}
             yield row["network"], _key(row | {"convention": CERTIFIED_CONVENTION}), told
     rotations = _where(tables.nulls, lambda rows: rows["null"] == "rotation")
-    lesions = _where(
-        tables.lesions, lambda rows: ~rows["signed"] & (rows["ablation"] == "mean")
-    )
-    for rows, name, column in ((rotations, "rotated", "q"), (lesions, "specificity", "specificity")):
+    lesions = _where(tables.lesions, lambda rows: ~rows["signed"] & (rows["ablation"] == "mean"))
+    for rows, name, column in (
+        (rotations, "rotated", "q"),
+        (lesions, "specificity", "specificity"),
+    ):
         for row in _records(rows):
             values = [_rounded(row[key]) for key in (column, "null_mean", "null_std", "p")]
             yield row["network"], _key(row), {name: values}
@@ -217,21 +221,28 @@ def _method(measure: str, normalized: bool) -> str:
 # -------------------------------------------------------------------------- the example networks
 
 
-def _example_data(examples: Examples, network: Data) -> Iterator[tuple[str, Data]]:
-    """The matrices of each layer, and what its units see and do."""
+def example_data(examples: Examples, network: Data) -> Iterator[tuple[str, Data]]:
+    """Gather what is shown of an example network, a row of ``networks``, beside its modules.
+
+    For each layer these are what its units see and do, and for each layer and convention the
+    matrix of every method. Each comes with the name of its file.
+    """
     name = network["network"]
     found = portraits(examples.model(name), *first_images(network["dataset"], N_IMAGES))
     for layer, of_units in found.items():
         yield f"{name}-h{layer}-units", units_data(of_units)
         for convention in CONVENTIONS:
-            yield f"{name}-h{layer}-{convention}", {
-                _method(measure, normalized): encode_matrix(
-                    examples.similarity(
-                        name, layer, measure, normalized=normalized, convention=convention
+            yield (
+                f"{name}-h{layer}-{convention}",
+                {
+                    _method(measure, normalized): encode_matrix(
+                        examples.similarity(
+                            name, layer, measure, normalized=normalized, convention=convention
+                        )
                     )
-                )
-                for measure, normalized in METHODS
-            }
+                    for measure, normalized in METHODS
+                },
+            )
 
 
 def units_data(found: Portraits) -> Data:

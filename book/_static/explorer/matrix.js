@@ -13,10 +13,12 @@
     return borders;
   }
 
-  /* In the place of similarities where none are kept: one for two units of one module. */
+  const GREYS = Uint8Array.from({ length: 768 }, (_, at) => Math.floor(at / 3));
+
+  /* In the place of similarities where none are kept: one half for two units of one module. */
   const together = (labels) => Float64Array.from({ length: labels.length ** 2 }, (_, at) => {
     const [i, j] = [Math.floor(at / labels.length), at % labels.length];
-    return i === j ? NaN : Number(labels[i] >= 0 && labels[i] === labels[j]) * 0.6;
+    return i === j ? NaN : Number(labels[i] >= 0 && labels[i] === labels[j]) / 2;
   });
 
   class Matrix {
@@ -49,7 +51,7 @@
       const top = stored?.top || 1;
       this.order = order;
       this.place = new Map(order.map((unit, place) => [unit, place]));
-      paint(this.canvas, this.colors, n, n, (pixel) =>
+      paint(this.canvas, stored ? this.colors : GREYS, n, n, (pixel) =>
         Math.sqrt(this.values[order[Math.floor(pixel / n)] * n + order[pixel % n]] / top));
       this.canvas.setAttribute("aria-label", text);
       this.square.setAttribute("aria-label", `${text}. Arrow keys point at pairs, Enter keeps one, Escape none`);

@@ -45,7 +45,7 @@
     const of = (rows) => largest(units.map((each) => rows[each]));
     const most = of(data.decoded.map((field) => Array.from(field)));
     return make("section", { class: "unit", "aria-label": `Unit ${unit}` },
-      make("h3", {}, `Unit ${unit}`), make("p", { class: "of" }, `${modules}; ${told(data, unit)}`),
+      make("h2", {}, `Unit ${unit}`), make("p", { class: "of" }, `${modules}; ${told(data, unit)}`),
       make("div", { class: "parts" },
         part(isFirstLayer ? "What it sees: its weights" : "What it sees through the layers before",
           fieldOf(colors, data.decoded[unit], most, `What unit ${unit} sees`)),
