@@ -70,7 +70,7 @@ def decode(text: str, dtype) -> np.ndarray:
 
 def unpack(stored) -> np.ndarray:
     """The pairs of a matrix, by the rule that the page states."""
-    return stored["max"] * (decode(stored["bytes"], np.uint8) / 255.0) ** 2
+    return stored["max"] * (decode(stored["bytes"], np.uint8) / 255.0) ** 4
 
 
 def unwritten(text: str) -> list[int]:
@@ -182,8 +182,8 @@ def test_matrices_are_those_of_the_examples_to_half_a_step(folder, written):
                 network, layer, measure, normalized=normalized, convention=convention
             )
             exact = matrix[np.triu_indices(len(matrix), 1)]
-            off = np.abs(np.sqrt(unpack(stored[method(measure, normalized)])) - np.sqrt(exact))
-            assert off.max() <= 0.5001 * np.sqrt(exact.max()) / 255, (network, layer, measure)
+            off = unpack(stored[method(measure, normalized)]) ** 0.25 - exact**0.25
+            assert np.abs(off).max() <= 0.5001 * exact.max() ** 0.25 / 255, (network, layer)
         assert len(stored) == len(METHODS)
 
 
@@ -214,12 +214,13 @@ def test_the_page_opens_on_a_view_and_a_pair_that_are_there(folder, written):
 
 
 def test_a_matrix_is_packed_by_its_upper_triangle():
-    # The roots of 4 and 1 are 2 and 1: of 255 steps up to the larger, 255, 127.5 (even: 128) and 0.
-    matrix = np.array([[9.0, 4.0, 1.0], [4.0, 9.0, 0.0], [1.0, 0.0, 9.0]])
+    # The fourth roots of 16 and 1 are 2 and 1: of 255 steps up to the larger, 255, 127.5 (even: 128)
+    # and 0.
+    matrix = np.array([[99.0, 16.0, 1.0], [16.0, 99.0, 0.0], [1.0, 0.0, 99.0]])
     stored = encode_matrix(matrix)
     assert decode(stored["bytes"], np.uint8).tolist() == [255, 128, 0]
-    assert stored["max"] == 4.0
-    assert stored["top"] == 3.94  # 98 % of the way from 1 to 4
+    assert stored["max"] == 16.0
+    assert stored["top"] == 15.7  # 98 % of the way from 1 to 16
 
 
 def test_zeros_are_packed_as_zeros():

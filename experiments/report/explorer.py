@@ -273,13 +273,13 @@ def encode_matrix(matrix: np.ndarray) -> Data:
     Returns
     -------
     dict
-        ``bytes``: the upper triangle row by row, where byte b stands for ``max * (b / 255)**2``,
-        the nearest in its root, so that small values keep apart beside a few large ones; ``max``;
-        and ``top``, the 99th percentile, at which colours end.
+        ``bytes``: the upper triangle row by row, where byte b stands for ``max * (b / 255)**4``,
+        the nearest in its fourth root, so that small values keep apart beside a few large ones;
+        ``max``; and ``top``, the 99th percentile, at which colours end.
     """
     values = matrix[np.triu_indices(len(matrix), 1)]
     largest, top = (values.max(), np.percentile(values, 99)) if values.size else (0.0, 0.0)
-    steps = np.rint(255 * np.sqrt(values / (largest or 1.0))).astype(np.uint8)
+    steps = np.rint(255 * (values / (largest or 1.0)) ** 0.25).astype(np.uint8)
     return {"bytes": _base64(steps), "max": float(f"{largest:.6g}"), "top": float(f"{top:.6g}")}
 
 

@@ -37,7 +37,7 @@
     const matrix = new Float64Array(n * n).fill(NaN);
     for (let i = 0, next = 0; i < n; i++) {
       for (let j = i + 1; j < n; j++, next++) {
-        matrix[i * n + j] = matrix[j * n + i] = max * (packed[next] / 255) ** 2;
+        matrix[i * n + j] = matrix[j * n + i] = max * (packed[next] / 255) ** 4;
       }
     }
     return matrix;

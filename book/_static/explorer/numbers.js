@@ -47,10 +47,13 @@
     return lengths ? dot(a, b) / lengths : 0;
   };
 
-  /* The share of the other pairs that are less similar than this one. */
+  /* The share of the other pairs that are less similar than this one; half of those that are as much. */
   explorer.shareBelow = (matrix, n, i, j) => {
-    let below = 0;
-    for (let a = 0; a < n; a++) for (let b = a + 1; b < n; b++) below += matrix[a * n + b] < matrix[i * n + j];
+    const value = matrix[i * n + j];
+    let below = -0.5; // this pair is as similar as itself
+    for (let a = 0; a < n; a++) {
+      for (let b = a + 1; b < n; b++) below += (1 + Math.sign(value - matrix[a * n + b])) / 2;
+    }
     return below / Math.max(1, n * (n - 1) / 2 - 1);
   };
 
