@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from small import seal
 
+from experiments.chance import N_INPUTS
+from experiments.config import AnalysisConfig
 from experiments.engine import tables as files
 from experiments.images import N_IMAGES, first_images
 from experiments.paper import CERTIFICATES, PROOFS, TABLES
@@ -27,7 +29,8 @@ from experiments.report.frames import read_results
 from experiments.report.units import portraits
 from modlib.similarity.measures import METHODS
 
-RESULTS = Path(__file__).parents[1] / "results" / "paper"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results" / "paper"
 CERTIFIED = ("digits", "mlp-16-12", "dropout-0.4-0", 1, "loss_hessian", True)
 
 
@@ -214,8 +217,8 @@ def test_the_page_opens_on_a_view_and_a_pair_that_are_there(folder, written):
 
 
 def test_a_matrix_is_packed_by_its_upper_triangle():
-    # The fourth roots of 16 and 1 are 2 and 1: of 255 steps up to the larger, 255, 127.5 (even: 128)
-    # and 0.
+    # The fourth roots of 16 and 1 are 2 and 1: of 255 steps up to the larger, 255, 127.5 (even:
+    # 128) and 0.
     matrix = np.array([[99.0, 16.0, 1.0], [16.0, 99.0, 0.0], [1.0, 0.0, 99.0]])
     stored = encode_matrix(matrix)
     assert decode(stored["bytes"], np.uint8).tolist() == [255, 128, 0]
@@ -280,3 +283,27 @@ def test_no_file_that_a_page_fetches_is_heavy():
     sizes = [len(json.dumps(data)) for _, data in example_data(examples, some)]
     assert len(sizes) == 6
     assert max(sizes) < 90_000
+
+
+def test_the_page_names_the_numbers_that_stand_behind_it():
+    text = " ".join((ROOT / "book" / "explorer.md").read_text().split())
+    networks = read_results(RESULTS).networks
+    analysis = AnalysisConfig()
+    for number, what in (
+        (N_IMAGES, "test images at which the unit responds"),
+        (analysis.n_steps, "random moves"),
+        (N_INPUTS, "test images exceeds"),
+        (analysis.null_draws, "rotations of the layer"),
+        (analysis.lesion_draws, "random assignments"),
+    ):
+        assert f"{number:,} {what}" in text
+    examples = set(read_examples(RESULTS).networks)
+    assert examples == set(networks.loc[networks["seed"] == 0, "network"])
+    certified = set(read_results(RESULTS).certificates["network"])
+    assert examples <= certified
+
+
+def test_modules_are_numbered_by_size_in_every_network_of_the_paper():
+    for labels in read_results(RESULTS).modules["labels"]:
+        sizes = np.bincount(labels[labels >= 0])
+        assert (np.diff(sizes) <= 0).all()

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 PAGE = "book/explorer"
-PARTS = ("data", "numbers", "choice", "page", "matrix", "flow", "scale", "unit", "table")
+PARTS = (
+    "data", "numbers", "choice", "page", "view", "form", "matrix", "flow", "scale", "unit", "table"
+)  # fmt: skip
 """Scripts of the folder ``explorer``, in the order in which they build on each other."""
 
 

@@ -2,137 +2,12 @@
    in the address, and data are loaded when they are needed. Its parts are in the folder explorer. */
 "use strict";
 ((explorer) => {
-  const { make, load, number, units: countUnits } = explorer;
-  const { NETWORK, WAY, FIELDS, LABELS, settingOf, valuesOf, titleOf, complete } = explorer.choice;
+  const { make, load } = explorer;
+  const { NETWORK, WAY, settingOf, complete } = explorer.choice;
+  const { wayName, networkName, describe, isExample, loadView, loadUnits, orderBy } = explorer.view;
+  const { Form, radios } = explorer.form;
   const MODES = { ways: "two ways of looking", networks: "two networks", one: "one view" };
   const ORDERS = { own: "each by its modules", first: "both by the left", second: "both by the right" };
-
-  // Names.
-
-  const [measureName, sideOf] = [/ \(.*/, /.*\(|\)/g].map((rest) =>
-    (index, measure) => index.titles.measure[measure].replace(rest, ""));
-
-  function wayName(index, { measure, similarity }) {
-    const name = measureName(index, measure);
-    return similarity === "raw" ? name : `${name}, normalised`;
-  }
-
-  function networkName(index, { regularizer, strength, seed, layer }) {
-    const setting = regularizer === "untrained" ? "untrained"
-      : `${titleOf(index, "regularizer", regularizer)} ${titleOf(index, "strength", strength)}`;
-    return `${setting}, seed ${seed}, layer ${layer}`;
-  }
-
-  // Controls.
-
-  function makeControl(field, id) {
-    const label = make("label", { for: id }, LABELS[field]);
-    if (field !== "strength") return make("div", { class: `choice ${field}` }, label, make("select", { id, name: field }));
-    const shown = make("output", { for: id });
-    return make("div", { class: "choice strength" }, label,
-      make("input", { id, name: field, type: "range", min: 0, step: 1 }), shown);
-  }
-
-  function radios(legend, name, titles) {
-    return make("fieldset", { class: `choice ${name}` }, make("legend", {}, legend),
-      ...Object.entries(titles).map(([value, title]) => make("label", {},
-        make("input", { type: "radio", name, value, id: `explorer-${name}-${value}` }), title)));
-  }
-
-  /* Some of the fields of one choice. The slider of strength counts the strengths there are. */
-  class Form {
-    constructor(index, fields, side, changed) {
-      Object.assign(this, { index, fields });
-      this.element = make("form", { class: fields === NETWORK ? "network" : "way" },
-        ...fields.map((field) => makeControl(field, `explorer-${side ? "other-" : ""}${field}`)));
-      this.element.addEventListener("submit", (event) => event.preventDefault());
-      this.element.addEventListener("input", (event) => changed(this.read(), event.target.type === "range"));
-    }
-
-    read() {
-      const found = Object.fromEntries(this.fields.map((field) => [field, this.element.elements[field].value]));
-      if (this.strengths) found.strength = this.strengths[found.strength] ?? this.strengths.at(-1);
-      return found;
-    }
-
-    sync(choice) {
-      for (const field of this.fields) {
-        const control = this.element.elements[field];
-        const values = valuesOf(this.index, field, choice);
-        if (field === "strength") this.slide(control, values, choice);
-        else this.fill(control, field, values, choice[field]);
-      }
-    }
-
-    slide(control, values, { regularizer, strength }) {
-      this.strengths = values;
-      control.max = values.length - 1;
-      control.value = values.indexOf(strength);
-      control.disabled = values.length < 2;
-      const text = titleOf(this.index, "strength", strength);
-      control.setAttribute("aria-valuetext", `${titleOf(this.index, "regularizer", regularizer)} ${text}`);
-      control.nextElementSibling.textContent = text;
-    }
-
-    fill(control, field, values, value) {
-      control.replaceChildren(...(field === "measure" ? this.measures(values) : values.map((each) =>
-        make("option", { value: each }, titleOf(this.index, field, each)))));
-      control.value = value;
-    }
-
-    /* In a group for each side. */
-    measures(values) {
-      const sides = new Set(values.map((measure) => sideOf(this.index, measure)));
-      return [...sides].map((side) => make("optgroup", { label: side }, ...values
-        .filter((measure) => sideOf(this.index, measure) === side)
-        .map((measure) => make("option", { value: measure }, measureName(this.index, measure)))));
-    }
-  }
-
-  // What a choice shows.
-
-  const nameOf = (index, choice) => `${settingOf(index, choice).name}-${choice.seed}`;
-
-  const isExample = (index, choice) =>
-    settingOf(index, choice).examples.includes(Number(choice.seed));
-
-  /* All that is shown of a choice, but for its units. */
-  async function loadView(index, choice) {
-    const name = nameOf(index, choice);
-    const { layer, measure, similarity, convention } = choice;
-    const [network, matrices] = await Promise.all([load(name),
-      isExample(index, choice) ? load(`${name}-h${layer}-${convention}`) : undefined]);
-    const view = network.views[[layer, measure, similarity, convention].join("/")];
-    const isBest = choice.search === "best" && view.q_best !== undefined;
-    const labels = explorer.decodeLabels(isBest ? view.labels_best : view.labels);
-    return { choice, network, view, labels, sizes: explorer.countSizes(labels),
-      q: isBest ? view.q_best : view.q, retest: isBest ? undefined : view.retest,
-      color: index.colors[measure], stored: matrices?.[`${measure}/${similarity}`] };
-  }
-
-  async function loadUnits(index, choice) {
-    if (!isExample(index, choice)) return undefined;
-    const data = await load(`${nameOf(index, choice)}-h${choice.layer}-units`);
-    data.decoded ??= explorer.decodeFields(data.fields);
-    return data;
-  }
-
-  function describe(index, { choice, sizes, labels, q }) {
-    const side = sideOf(index, choice.measure);
-    const unused = labels.filter((module) => module < 0).length;
-    const modules = sizes.length === 1 ? "one module" : `${sizes.length} modules`;
-    return `${side[0].toUpperCase()}${side.slice(1)}: ${modules}${unused ? `, ${countUnits(unused)} unused` : ""}, `
-      + `Q = ${number(q, 3)}.`;
-  }
-
-  /* Units by their module, and within it by their module in the other sorting. */
-  function orderBy(labels, others = labels) {
-    const last = (module) => module < 0 ? Infinity : module;
-    return labels.map((_, unit) => unit).sort((a, b) => Math.sign(last(labels[a]) - last(labels[b]))
-      || Math.sign(last(others[a]) - last(others[b])) || a - b);
-  }
-
-  // The page.
 
   class Page {
     constructor(root, index) {
@@ -168,9 +43,9 @@
       this.root.replaceChildren(this.back, this.modes,
         row("networks", networkA.element, networkB.element),
         row("pair ways", this.columns[0], gap(), this.columns[1]),
-        this.together, this.said,
+        this.together,
         row("pair pictures", this.matrices[0].element, this.flow.element, this.matrices[1].element),
-        this.orders, this.readout, this.cards, this.facts,
+        this.orders, this.readout, this.cards, this.said, this.facts,
         row("pair galleries", this.galleries[0], gap(), this.galleries[1]),
         ...Object.values(this.behind).map((part) => part.element));
     }
@@ -297,7 +172,7 @@
 
     pictureText({ choice, labels, stored }) {
       const what = stored ? "Similarity of" : "Which units share a module, of";
-      return `${what} ${labels.length} by ${countUnits(labels.length)}, ${this.columnName({ choice })}`;
+      return `${what} ${labels.length} by ${explorer.units(labels.length)}, ${this.columnName({ choice })}`;
     }
 
     renderTogether(views, orders) {

@@ -40,7 +40,7 @@ def opening(tables: Results, examples: Examples) -> dict[str, Any]:
     where = tuple(view[key] for key in VIEW)
     labels = tables.modules.set_index([*VIEW, *METHOD])["labels"]
     network = tables.networks.set_index("network").loc[view["network"]]
-    matrices = (
+    similarity_a, similarity_b = (
         examples.similarity(
             view["network"], int(view["layer"]), measure,
             normalized=normalized, convention=view["convention"],
@@ -55,7 +55,9 @@ def opening(tables: Results, examples: Examples) -> dict[str, Any]:
         "convention": view["convention"],
         "first": list(first),
         "second": list(second),
-        "units": most_disputed(*matrices, labels[(*where, *first)], labels[(*where, *second)]),
+        "units": most_disputed(
+            similarity_a, similarity_b, labels[(*where, *first)], labels[(*where, *second)]
+        ),
     }
 
 
