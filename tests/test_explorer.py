@@ -3,19 +3,34 @@
 import base64
 import json
 import shutil
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 from small import seal
 
+from experiments.chance import N_INPUTS
+from experiments.config import AnalysisConfig
 from experiments.engine import tables as files
-from experiments.names import setting_of
-from experiments.paper import CERTIFICATES, TABLES
+from experiments.images import N_IMAGES, first_images
+from experiments.paper import CERTIFICATES, PROOFS, TABLES
 from experiments.report.examples import read_examples
-from experiments.report.explorer import encode_matrix, encode_weights, write_explorer
+from experiments.report.explorer import (
+    FIRST_LETTER,
+    encode_matrix,
+    encode_weights,
+    example_data,
+    labels_text,
+    network_data,
+    write_explorer,
+)
 from experiments.report.frames import read_results
+from experiments.report.units import portraits
 from modlib.similarity.measures import METHODS
 
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results" / "paper"
 CERTIFIED = ("digits", "mlp-16-12", "dropout-0.4-0", 1, "loss_hessian", True)
 
 
@@ -58,12 +73,20 @@ def decode(text: str, dtype) -> np.ndarray:
 
 def unpack(stored) -> np.ndarray:
     """The pairs of a matrix, by the rule that the page states."""
-    return stored["max"] * (decode(stored["bytes"], np.uint8) / 255.0) ** 2
+    return stored["max"] * (decode(stored["bytes"], np.uint8) / 255.0) ** 4
+
+
+def unwritten(text: str) -> list[int]:
+    """Labels, by the rule that the page reads them by."""
+    return [ord(letter) - FIRST_LETTER for letter in text]
+
+
+def method(measure: str, normalized: bool) -> str:
+    return f"{measure}/{'normalized' if normalized else 'raw'}"
 
 
 def key(row) -> str:
-    normalized = "normalized" if row.normalized else "raw"
-    return f"{row.layer}/{row.measure}/{normalized}/{row.convention}"
+    return f"{row.layer}/{method(row.measure, row.normalized)}/{row.convention}"
 
 
 def test_modules_stand_beside_what_chance_gives(folder, written):
@@ -75,8 +98,9 @@ def test_modules_stand_beside_what_chance_gives(folder, written):
         (rotations, "rotated", "q"), (lesions, "specificity", "specificity")
     ):  # fmt: skip
         for row in rows.itertuples():
-            view = written[setting_of(row.network)][str(row.seed)]["views"][key(row)]
-            assert view[name] == pytest.approx([getattr(row, column), row.null_mean], abs=1e-8)
+            view = written[row.network]["views"][key(row)]
+            told = [getattr(row, column), row.null_mean, row.null_std, row.p]
+            assert view[name] == pytest.approx(told, abs=1e-8)
 
 
 def test_index_lists_every_setting_strength_and_seed_and_which_have_matrices(folder, written):
@@ -98,90 +122,108 @@ def test_index_lists_every_setting_strength_and_seed_and_which_have_matrices(fol
     assert written["index"]["layers"] == [1, 2]
 
 
+def test_every_network_has_a_file_and_examples_have_one_for_each_thing_shown(folder, written):
+    networks = set(read_results(folder).networks["network"])
+    things = {
+        f"{name}-h{layer}-{thing}"
+        for name in read_examples(folder).networks
+        for layer in (1, 2)
+        for thing in ("printed", "released", "units")
+    }
+    assert set(written) == {"index"} | networks | things
+
+
 def test_every_number_is_that_of_the_tables(folder, written):
     tables = read_results(folder)
-    views = {
-        (f"{name}-{seed}", view): content
-        for name, data in written.items()
-        if name != "index"
-        for seed, network in data.items()
-        for view, content in network["views"].items()
-    }
-    assert len(views) == len(tables.modules)
+    assert sum(
+        len(written[name]["views"]) for name in tables.networks["network"]
+    ) == len(tables.modules)  # fmt: skip
     for row in tables.modules.itertuples():
-        view = views[row.network, key(row)]
+        view = written[row.network]["views"][key(row)]
         assert view["q"] == pytest.approx(row.q, abs=5.1e-9)
         assert view["q_best"] == pytest.approx(row.q_best, abs=5.1e-9)
-        assert view["unused"] == row.n_unused
-        for suffix, labels in (("", row.labels), ("_best", row.labels_best)):
-            if "labels" in view:
-                assert view[f"labels{suffix}"] == labels.tolist()
-            else:
-                counts = [int((labels == cluster).sum()) for cluster in range(labels.max() + 1)]
-                assert view[f"sizes{suffix}"] == counts
-                assert sum(counts) + row.n_unused == len(labels)
+        assert view["retest"] == pytest.approx(row.retest, abs=5.1e-9)
+        assert unwritten(view["labels"]) == row.labels.tolist()
+        assert unwritten(view["labels_best"]) == row.labels_best.tolist()
     for row in tables.networks.itertuples():
-        network = written[row.network.rpartition("-")[0]][str(row.seed)]
+        network = written[row.network]
         assert network["test_accuracy"] == pytest.approx(row.test_accuracy, abs=5.1e-9)
         assert network["kept"] == row.kept
-        assert ("matrices" in network) == (row.network in read_examples(folder).networks)
 
 
-def test_a_bound_stands_with_its_matrix_in_the_printed_convention_and_nowhere_else(written):
+def test_a_bound_stands_with_its_matrix_in_the_printed_convention_and_nowhere_else(folder, written):
     bounds = {
-        (name, seed, view): (content["upper"], content["optimal"])
-        for name, data in written.items()
-        if name != "index"
-        for seed, network in data.items()
-        for view, content in network["views"].items()
+        (name, view): (content["upper"], content["optimal"])
+        for name in read_results(folder).networks["network"]
+        for view, content in written[name]["views"].items()
         if "upper" in content
     }
-    view = "1/loss_hessian/normalized/printed"
-    assert bounds == {("dropout-0.4", "0", view): (0.25123444, False)}
+    assert bounds == {("dropout-0.4-0", "1/loss_hessian/normalized/printed"): (0.25123444, False)}
+
+
+def test_a_proof_that_was_checked_is_told_with_its_bound(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    rows = files.read(CERTIFICATES, copy / "certificates.parquet").to_pylist()
+    kept = [*CERTIFICATES.key, "experiment", "config_hash", "code_hash", "version"]
+    rest = {"verified": True, "check_seconds": 1.0, "n_cases": 1, "n_cuts": 2, "proof_bytes": 3}
+    table = files.from_rows(
+        PROOFS.checked, [{name: row[name] for name in kept} | rest for row in rows]
+    )
+    files.write(PROOFS.checked, table, copy / "certificates_checked.parquet")
+    written = read(write_explorer(seal(copy), tmp_path / "explorer"))
+    assert (
+        written["dropout-0.4-0"]["views"]["1/loss_hessian/normalized/printed"]["verified"] is True
+    )
 
 
 def test_matrices_are_those_of_the_examples_to_half_a_step(folder, written):
     examples = read_examples(folder)
-    for network in examples.networks:
-        name, _, seed = network.rpartition("-")
-        stored = written[name][seed]["matrices"]
-        for layer in (1, 2):
-            for convention in ("printed", "released"):
-                for measure, normalized in METHODS:
-                    matrix = examples.similarity(
-                        network, layer, measure, normalized=normalized, convention=convention
-                    )
-                    view = f"{layer}/{measure}/{'normalized' if normalized else 'raw'}/{convention}"
-                    exact = matrix[np.triu_indices(len(matrix), 1)]
-                    off = np.abs(np.sqrt(unpack(stored[view])) - np.sqrt(exact))
-                    assert off.max() <= 0.5001 * np.sqrt(exact.max()) / 255, (network, view)
-        assert len(stored) == 2 * 2 * len(METHODS)
+    for network, layer, convention in product(examples.networks, (1, 2), ("printed", "released")):
+        stored = written[f"{network}-h{layer}-{convention}"]
+        for measure, normalized in METHODS:
+            matrix = examples.similarity(
+                network, layer, measure, normalized=normalized, convention=convention
+            )
+            exact = matrix[np.triu_indices(len(matrix), 1)]
+            off = unpack(stored[method(measure, normalized)]) ** 0.25 - exact**0.25
+            assert np.abs(off).max() <= 0.5001 * exact.max() ** 0.25 / 255, (network, layer)
+        assert len(stored) == len(METHODS)
 
 
-def test_mean_weights_of_the_clusters_are_right_to_half_a_step(folder, written):
+def test_what_units_see_answer_and_do_is_that_of_the_network_on_the_images_that_come_with_it(
+    folder, written
+):
     examples = read_examples(folder)
+    inputs, classes = first_images("digits", N_IMAGES)
     for network in examples.networks:
-        name, _, seed = network.rpartition("-")
-        data = written[name][seed]
-        weights = examples.weights(network)["layers.0.weight"].double().numpy()
-        steps = np.array(data["weights"]["steps"])
-        packed = decode(data["weights"]["bytes"], np.int8).reshape(len(steps), -1)
-        labels = np.array(data["views"]["1/covariance/raw/printed"]["labels"])
-        assert data["weights"]["inputs"] == weights.shape[1]
-        for cluster in range(labels.max() + 1):
-            members = labels == cluster
-            found = (packed * steps[:, None])[members].mean(axis=0)
-            off = np.abs(found - weights[members].mean(axis=0))
-            assert off.max() <= 0.5001 * steps[members].mean()
+        for layer, found in portraits(examples.model(network), inputs, classes).items():
+            data = written[f"{network}-h{layer}-units"]
+            steps = np.array(data["fields"]["steps"])[:, None]
+            packed = decode(data["fields"]["bytes"], np.int8).reshape(len(steps), -1)
+            off = np.abs(packed * steps - found.fields)
+            assert (off <= 0.5001 * steps + 1e-12).all()
+            assert data["fields"]["inputs"] == inputs.shape[1]
+            for name in ("responses", "effects", "activity"):
+                np.testing.assert_allclose(data[name], getattr(found, name), rtol=0.00501)
+
+
+def test_the_page_opens_on_a_view_and_a_pair_that_are_there(folder, written):
+    opening = written["index"]["opening"]
+    name = f"{opening['regularizer']}-{opening['strength']}-{opening['seed']}"
+    assert name in read_examples(folder).networks
+    views = written[name]["views"]
+    for side in ("first", "second"):
+        assert f"{opening['layer']}/{method(*opening[side])}/{opening['convention']}" in views
 
 
 def test_a_matrix_is_packed_by_its_upper_triangle():
-    # The roots of 4 and 1 are 2 and 1: of 255 steps up to the larger, 255, 127.5 (even: 128) and 0.
-    matrix = np.array([[9.0, 4.0, 1.0], [4.0, 9.0, 0.0], [1.0, 0.0, 9.0]])
+    # The fourth roots of 16 and 1 are 2 and 1: of 255 steps up to the larger, 255, 127.5 (even:
+    # 128) and 0.
+    matrix = np.array([[99.0, 16.0, 1.0], [16.0, 99.0, 0.0], [1.0, 0.0, 99.0]])
     stored = encode_matrix(matrix)
     assert decode(stored["bytes"], np.uint8).tolist() == [255, 128, 0]
-    assert stored["max"] == 4.0
-    assert stored["top"] == 3.94  # 98 % of the way from 1 to 4
+    assert stored["max"] == 16.0
+    assert stored["top"] == 15.7  # 98 % of the way from 1 to 16
 
 
 def test_zeros_are_packed_as_zeros():
@@ -204,15 +246,18 @@ def test_without_results_the_index_is_empty(tmp_path):
     assert written["index"]["settings"] == []
 
 
-def test_without_examples_there_are_sizes_and_no_matrices(folder, tmp_path):
+def test_labels_are_written_a_letter_for_a_unit():
+    assert labels_text(np.array([0, 2, -1, 10])) == "02/:"
+
+
+def test_without_examples_there_are_modules_and_nothing_to_open_on(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     (copy / "examples.safetensors").unlink()
     seal(copy)
     written = read(write_explorer(copy, tmp_path / "explorer"))
     assert all(setting["examples"] == [] for setting in written["index"]["settings"])
-    network = written["l2-1e-05"]["0"]
-    assert "matrices" not in network
-    assert sum(network["views"]["1/covariance/raw/printed"]["sizes"]) <= 16
+    assert written["index"]["opening"] == {}
+    assert set(written) == {"index"} | set(read_results(folder).networks["network"])
 
 
 def test_without_a_best_search_only_the_papers_is_there(folder, tmp_path):
@@ -222,7 +267,43 @@ def test_without_a_best_search_only_the_papers_is_there(folder, tmp_path):
     rows = [row | {"q_best": None, "labels_best": None} for row in rows]
     files.write(TABLES["modules"], files.from_rows(TABLES["modules"], rows), path)
     seal(copy)
-    view = read(write_explorer(copy, tmp_path / "explorer"))["l2-1e-05"]["1"]["views"]
-    assert set(view["2/loss_hessian/raw/released"]) == {
-        "q", "unused", "sizes", "rotated", "specificity"
+    views = read(write_explorer(copy, tmp_path / "explorer"))["l2-1e-05-1"]["views"]
+    assert set(views["2/loss_hessian/raw/released"]) == {
+        "q", "labels", "retest", "rotated", "specificity"
     }  # fmt: skip
+
+
+def test_no_file_that_a_page_fetches_is_heavy():
+    """Of the paper's networks: a page fetches the index, a network, its matrices and its units."""
+    tables = read_results(RESULTS)
+    examples = read_examples(RESULTS)
+    name = "dropout-0.5-0"
+    assert len(json.dumps(network_data(tables)[name])) < 20_000
+    some = tables.networks[tables.networks["network"] == name].to_dict("records")[0]
+    sizes = [len(json.dumps(data)) for _, data in example_data(examples, some)]
+    assert len(sizes) == 6
+    assert max(sizes) < 90_000
+
+
+def test_the_page_names_the_numbers_that_stand_behind_it():
+    text = " ".join((ROOT / "book" / "explorer.md").read_text().split())
+    networks = read_results(RESULTS).networks
+    analysis = AnalysisConfig()
+    for number, what in (
+        (N_IMAGES, "test images at which the unit responds"),
+        (analysis.n_steps, "random moves"),
+        (N_INPUTS, "test images exceeds"),
+        (analysis.null_draws, "rotations of the layer"),
+        (analysis.lesion_draws, "random assignments"),
+    ):
+        assert f"{number:,} {what}" in text
+    examples = set(read_examples(RESULTS).networks)
+    assert examples == set(networks.loc[networks["seed"] == 0, "network"])
+    certified = set(read_results(RESULTS).certificates["network"])
+    assert examples <= certified
+
+
+def test_modules_are_numbered_by_size_in_every_network_of_the_paper():
+    for labels in read_results(RESULTS).modules["labels"]:
+        sizes = np.bincount(labels[labels >= 0])
+        assert (np.diff(sizes) <= 0).all()

@@ -1,4 +1,8 @@
-"""The data of the book's module explorer: an index, and one file for each setting.
+"""The data of the book's module explorer: an index, and a few small files for each network.
+
+Of every network there is a file with its modules and what they are worth. Of the example networks
+there are more: for each layer the matrices in each convention, and what its units see and do. A
+page asks for what it shows and no more.
 
 The files are scripts that hand over what they hold by a call: a page opened from disk may run the
 scripts beside it, but not read other files. Bytes are in base64.
@@ -7,7 +11,7 @@ scripts beside it, but not read other files. Bytes are in base64.
 import base64
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +19,14 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
+from experiments.images import N_IMAGES, first_images
 from experiments.names import network_name, setting_of
 from experiments.paper import CERTIFIED_CONVENTION
 from experiments.report.examples import Examples, read_examples
 from experiments.report.figures import CONVENTION_NAMES, REGULARIZER_TITLES
 from experiments.report.frames import Results, read_results
+from experiments.report.opening import opening
+from experiments.report.units import Portraits, portraits
 from modlib.plotting import COLORS, TITLES
 from modlib.similarity.conventions import CONVENTIONS
 from modlib.similarity.measures import MEASURES, METHODS
@@ -28,13 +35,15 @@ DIGITS = 8
 """Decimals to which values of tables are rounded."""
 MEASURE_TITLES = {name: f"{TITLES[name]} ({measure.side})" for name, measure in MEASURES.items()}
 COLORMAPS = {"sequential": "magma", "diverging": "RdBu_r"}
+FIRST_LETTER = 48
+"""Of labels written as text: ``"0"`` is module 0, and the sign before it marks unused units."""
 Data = dict[str, Any]
 
 
 def write_explorer(
     results: str | os.PathLike[str], folder: str | os.PathLike[str]
 ) -> dict[str, Path]:
-    """Write ``index.js`` and a file for each setting; the same results give the same bytes.
+    """Write ``index.js`` and the files of each network; the same results give the same bytes.
 
     Where there are no results, or none of networks to look into, the files say so.
 
@@ -48,22 +57,27 @@ def write_explorer(
     Returns
     -------
     dict
-        The path of each file by its name, ``"index"`` or that of a setting.
+        The path of each file by its name: ``"index"``, that of a network, or, of an example, its
+        own with a layer and ``"units"`` or a convention, such as ``"dropout-0.5-0-h1-printed"``.
     """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return {name: _write(folder, name, data) for name, data in _files(results)}
+
+
+def _files(results: str | os.PathLike[str]) -> Iterator[tuple[str, Data]]:
     try:
         tables = read_results(results)
     except FileNotFoundError:
-        files = {"index": _index(None, None)}
-    else:
-        examples = _examples(results)
-        names = tables.networks["network"].map(setting_of)
-        files = {"index": _index(tables, examples)} | {
-            name: setting_data(tables, examples, networks)
-            for name, networks in tables.networks.groupby(names, sort=False)
-        }
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    return {name: _write(folder, name, data) for name, data in files.items()}
+        yield "index", _index(None, None)
+        return
+    examples = _examples(results)
+    yield "index", _index(tables, examples)
+    yield from network_data(tables).items()
+    if examples:
+        for network in tables.networks.to_dict("records"):
+            if network["network"] in examples.networks:
+                yield from example_data(examples, network)
 
 
 def _examples(results: str | os.PathLike[str]) -> Examples | None:
@@ -85,6 +99,7 @@ def _index(tables: Results | None, examples: Examples | None) -> Data:
     return {
         "settings": [] if tables is None else list(_listed(tables.networks, examples)),
         "layers": [] if tables is None else sorted(map(int, tables.modules["layer"].unique())),
+        "opening": {} if tables is None or examples is None else opening(tables, examples),
         "titles": {
             "regularizer": REGULARIZER_TITLES,
             "measure": MEASURE_TITLES,
@@ -114,109 +129,137 @@ def _colors(name: str) -> str:
     return _base64(colors)
 
 
-def setting_data(tables: Results, examples: Examples | None, networks: pd.DataFrame) -> Data:
-    """Gather all that the explorer shows of some networks, by their seeds.
+# ------------------------------------------------------------------------------- every network
 
-    Of every network these are its accuracy and, for each layer, method and convention, ``q``,
-    ``q_best`` (missing where no best was looked for), the sizes of the clusters of both, and
-    ``upper``, a bound on any assignment's Q, where the matrix has a certificate; and where the
-    tables tell, what the modules are worth: ``rotated``, Q of the layer and the mean of its
-    rotations on the same inputs, and ``specificity``, in bits, of the damage when they are silenced
-    and the mean of random assignments. Of the example networks they are also the labels, the
-    matrices and the weights of the first layer.
+
+def network_data(tables: Results) -> dict[str, Data]:
+    """Gather what is shown of every network, by its name.
+
+    These are its accuracy and, for each layer, method and convention, ``q`` and ``labels``,
+    ``q_best`` and ``labels_best`` (missing where no best was looked for), and ``retest``, the
+    agreement of two runs of the paper's search; ``upper``, a bound on any assignment's Q,
+    ``optimal``, whether it is reached, and ``verified``, whether the checker has followed the
+    proof, where the matrix has a certificate; and where the tables tell, what the modules are
+    worth: ``rotated`` and ``specificity``, each a number, then the mean and standard deviation of
+    what chance gives, and the share of draws by chance that reach the number.
     """
-    told = [
-        _bounds(tables.certificates, networks["network"]),
-        _beside_chance(_rotations(tables), networks["network"], "rotated", "q"),
-        _beside_chance(_lesions(tables), networks["network"], "specificity", "specificity"),
-    ]
-    modules = tables.modules[tables.modules["network"].isin(networks["network"])]
-    rows = dict(list(modules.groupby("network", sort=False)))
-    data = {}
-    for network in networks.to_dict("records"):
-        name = network["network"]
-        units = _units(examples, name, tables) if examples and name in examples.networks else {}
-        views = {_key(row): _view(row, bool(units)) for row in rows[name].to_dict("records")}
-        for more in told:
-            for key, found in more.get(name, {}).items():
-                views[key] |= found
-        data[str(network["seed"])] = {
+    data = {
+        network["network"]: {
             "test_accuracy": round(network["test_accuracy"], DIGITS),
             "kept": network["kept"],
-            "views": views,
-        } | units
+            "views": {},
+        }
+        for network in tables.networks.to_dict("records")
+    }
+    for row in tables.modules.to_dict("records"):
+        data[row["network"]]["views"][_key(row)] = _view(row)
+    for name, key, more in _told(tables):
+        data[name]["views"][key] |= more
     return data
 
 
-def _bounds(certificates: pd.DataFrame | None, networks: pd.Series) -> dict[str, dict[str, Data]]:
-    bounds: dict[str, dict[str, Data]] = {}
-    if certificates is not None:
-        for row in certificates[certificates["network"].isin(networks)].to_dict("records"):
-            bound = {"upper": round(row["upper"], DIGITS), "optimal": row["optimal"]}
-            bounds.setdefault(row["network"], {})[
-                _key(row | {"convention": CERTIFIED_CONVENTION})
-            ] = bound
-    return bounds
-
-
-def _rotations(tables: Results) -> pd.DataFrame | None:
-    rows = tables.nulls
-    return None if rows is None else rows[rows["null"] == "rotation"]
-
-
-def _lesions(tables: Results) -> pd.DataFrame | None:
-    rows = tables.lesions
-    return None if rows is None else rows[~rows["signed"] & (rows["ablation"] == "mean")]
-
-
-def _beside_chance(
-    rows: pd.DataFrame | None, networks: pd.Series, name: str, column: str
-) -> dict[str, dict[str, Data]]:
-    """A number and its mean by chance, by network and view."""
-    found: dict[str, dict[str, Data]] = {}
-    if rows is not None:
-        for row in rows[rows["network"].isin(networks)].to_dict("records"):
-            pair = [round(row[column], DIGITS), round(row["null_mean"], DIGITS)]
-            found.setdefault(row["network"], {})[_key(row)] = {name: pair}
-    return found
-
-
-def _key(row: Data) -> str:
-    normalized = "normalized" if row["normalized"] else "raw"
-    return f"{row['layer']}/{row['measure']}/{normalized}/{row['convention']}"
-
-
-def _view(row: Data, with_labels: bool) -> Data:
-    """One row of ``modules``; of networks that are no examples, sizes stand for the labels."""
-    what = (lambda labels: labels.tolist()) if with_labels else sizes
-    name = "labels" if with_labels else "sizes"
-    view = {"q": round(row["q"], DIGITS), "unused": row["n_unused"], name: what(row["labels"])}
+def _view(row: Data) -> Data:
+    """One row of ``modules``."""
+    view = {
+        "q": round(row["q"], DIGITS),
+        "labels": labels_text(row["labels"]),
+        "retest": round(row["retest"], DIGITS),
+    }
     if row["labels_best"] is not None:
-        view |= {"q_best": round(row["q_best"], DIGITS), f"{name}_best": what(row["labels_best"])}
+        view |= {
+            "q_best": round(row["q_best"], DIGITS),
+            "labels_best": labels_text(row["labels_best"]),
+        }
     return view
 
 
-def sizes(labels: np.ndarray) -> list[int]:
-    """Count the units of each cluster, in the order of the labels; unused units are left out."""
-    return np.bincount(labels[labels >= 0]).tolist()
+def labels_text(labels: np.ndarray) -> str:
+    """Write labels as text, a letter for each unit, counted from :data:`FIRST_LETTER` on."""
+    return "".join(chr(FIRST_LETTER + label) for label in labels)
 
 
-def _units(examples: Examples, network: str, tables: Results) -> Data:
-    """The matrices and the weights of the first layer of an example network."""
-    matrices = {}
-    for layer in sorted(tables.modules["layer"].unique()):
+def _told(tables: Results) -> Iterator[tuple[str, str, Data]]:
+    """What other tables tell of a view: the network's name, the view's, and the values."""
+    for rows, names in (
+        (tables.certificates, ("upper", "optimal")),
+        (tables.checked, ("verified",)),
+    ):
+        for row in _records(rows):
+            told = {name: _rounded(row[name]) for name in names}
+            yield row["network"], _key(row | {"convention": CERTIFIED_CONVENTION}), told
+    rotations = _where(tables.nulls, lambda rows: rows["null"] == "rotation")
+    lesions = _where(tables.lesions, lambda rows: ~rows["signed"] & (rows["ablation"] == "mean"))
+    for rows, name, column in (
+        (rotations, "rotated", "q"),
+        (lesions, "specificity", "specificity"),
+    ):
+        for row in _records(rows):
+            values = [_rounded(row[key]) for key in (column, "null_mean", "null_std", "p")]
+            yield row["network"], _key(row), {name: values}
+
+
+def _records(rows: pd.DataFrame | None) -> list[Data]:
+    return [] if rows is None else rows.to_dict("records")
+
+
+def _where(rows: pd.DataFrame | None, condition: Any) -> pd.DataFrame | None:
+    return None if rows is None else rows[condition(rows)]
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, DIGITS) if isinstance(value, float) else value
+
+
+def _key(row: Data) -> str:
+    return f"{row['layer']}/{_method(row['measure'], row['normalized'])}/{row['convention']}"
+
+
+def _method(measure: str, normalized: bool) -> str:
+    return f"{measure}/{'normalized' if normalized else 'raw'}"
+
+
+# -------------------------------------------------------------------------- the example networks
+
+
+def example_data(examples: Examples, network: Data) -> Iterator[tuple[str, Data]]:
+    """Gather what is shown of an example network, a row of ``networks``, beside its modules.
+
+    For each layer these are what its units see and do, and for each layer and convention the
+    matrix of every method. Each comes with the name of its file.
+    """
+    name = network["network"]
+    found = portraits(examples.model(name), *first_images(network["dataset"], N_IMAGES))
+    for layer, of_units in found.items():
+        yield f"{name}-h{layer}-units", units_data(of_units)
         for convention in CONVENTIONS:
-            for measure, normalized in METHODS:
-                matrix = examples.similarity(
-                    network, layer, measure, normalized=normalized, convention=convention
-                )
-                where = {"layer": layer, "convention": convention}
-                key = _key(where | {"measure": measure, "normalized": normalized})
-                matrices[key] = encode_matrix(matrix)
+            yield (
+                f"{name}-h{layer}-{convention}",
+                {
+                    _method(measure, normalized): encode_matrix(
+                        examples.similarity(
+                            name, layer, measure, normalized=normalized, convention=convention
+                        )
+                    )
+                    for measure, normalized in METHODS
+                },
+            )
+
+
+def units_data(found: Portraits) -> Data:
+    """Pack what units see into bytes, and what they answer to and do into rounded numbers."""
     return {
-        "matrices": matrices,
-        "weights": encode_weights(examples.weights(network)["layers.0.weight"].numpy()),
+        "fields": encode_weights(found.fields),
+        "responses": _short(found.responses),
+        "effects": _short(found.effects),
+        "activity": _short(found.activity),
     }
+
+
+def _short(values: np.ndarray) -> list[Any]:
+    """Numbers of any shape, to three digits that count."""
+    if values.ndim > 1:
+        return [_short(row) for row in values]
+    return [float(f"{value:.3g}") for value in values]
 
 
 def encode_matrix(matrix: np.ndarray) -> Data:
@@ -230,18 +273,18 @@ def encode_matrix(matrix: np.ndarray) -> Data:
     Returns
     -------
     dict
-        ``bytes``: the upper triangle row by row, where byte b stands for ``max * (b / 255)**2``,
-        the nearest in its root, so that small values keep apart beside a few large ones; ``max``;
-        and ``top``, the 99th percentile, at which colours end.
+        ``bytes``: the upper triangle row by row, where byte b stands for ``max * (b / 255)**4``,
+        the nearest in its fourth root, so that small values keep apart beside a few large ones;
+        ``max``; and ``top``, the 99th percentile, at which colours end.
     """
     values = matrix[np.triu_indices(len(matrix), 1)]
     largest, top = (values.max(), np.percentile(values, 99)) if values.size else (0.0, 0.0)
-    steps = np.rint(255 * np.sqrt(values / (largest or 1.0))).astype(np.uint8)
+    steps = np.rint(255 * (values / (largest or 1.0)) ** 0.25).astype(np.uint8)
     return {"bytes": _base64(steps), "max": float(f"{largest:.6g}"), "top": float(f"{top:.6g}")}
 
 
 def encode_weights(weights: np.ndarray) -> Data:
-    """Pack the weights ``[units, inputs]`` of a layer into one signed byte each.
+    """Pack numbers ``[units, inputs]``, such as weights, into one signed byte each.
 
     Returns
     -------
