@@ -43,7 +43,7 @@ def test_agreement_is_put_between_chance_and_ceiling(chapter):
 
 
 def test_every_figure_is_drawn_and_the_page_says_which_run_made_them(chapter):
-    assert n_figures(chapter) == 6
+    assert n_figures(chapter) == 7
     assert texts(chapter).count("Drawn from 21 networks of the sweep") == 1
 
 
