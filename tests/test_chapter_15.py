@@ -27,7 +27,7 @@ def test_numbers_are_those_of_each_convention(small_results, tmp_path):
     assert numbers["toy-limit"] == pytest.approx(31 / (31 + 32 * 0.63662) - 0.5, abs=1e-6)
     assert 0 < numbers["n-differ"] <= numbers["n-tested"] <= 16
     assert 0 < numbers["across-covariance"] < 1
-    assert n_figures(notebook) == 4
+    assert n_figures(notebook) == 5
     assert texts(notebook).count("networks of the sweep") == 1
 
 

@@ -101,8 +101,54 @@ window.modlibMoving = (() => {
     }).observe(element);
   }
 
+  /* From dark to bright like the similarity matrices of the book. */
+  const bright = (value) => d3.piecewise(d3.interpolateRgb,
+    ["#000004", "#51127c", "#b73779", "#fc8961", "#fcfdbf"])(Math.max(0, Math.min(1, value)));
+
+  /* A matrix of units that is sorted by module: the rows and columns move when the modules change.
+     What it returns draws it anew, for labels, names, a text, a colour for each pair, and a size. */
+  function sortedMatrix(parent) {
+    const svg = d3.select(parent).append("svg").attr("role", "img");
+    const cells = svg.append("g");
+    const signs = svg.append("g").attr("aria-hidden", "true");
+    const frames = svg.append("g");
+    return ({ labels, names, text, color, size, selected, pressed }, duration) => {
+      const units = labels.map((_, unit) => unit);
+      const order = [...units].sort((a, b) => labels[a] - labels[b] || a - b);
+      const at = [];
+      order.forEach((unit, i) => { at[unit] = i; });
+      const room = size < 220 ? 16 : 26; // for names
+      const cell = (size - room) / units.length;
+      svg.attr("width", size).attr("height", size).attr("aria-label", text)
+        .style("font-size", `${Math.min(11, cell)}px`);
+      cells.selectAll("rect").data(units.flatMap((i) => units.map((j) => [i, j]))).join("rect")
+        .attr("width", cell - 1).attr("height", cell - 1)
+        .attr("fill", ([i, j]) => (i === j ? "none" : color(i, j)))
+        .on("click", pressed ? (_, [i]) => pressed(i) : null)
+        .transition().duration(duration)
+        .attr("x", ([, j]) => room + at[j] * cell).attr("y", ([i]) => room + at[i] * cell);
+      const place = { row: (i) => [room / 2, room + (i + 0.5) * cell + cell / 8 + 1],
+        column: (i) => [room + (i + 0.5) * cell, room - 4] };
+      for (const side of ["row", "column"]) {
+        signs.selectAll(`text.${side}`).data(units).join("text").attr("class", side)
+          .attr("text-anchor", "middle").classed("selected", (unit) => unit === selected)
+          .text((unit) => names[unit]).transition().duration(duration)
+          .attr("x", (unit) => place[side](at[unit])[0])
+          .attr("y", (unit) => place[side](at[unit])[1]);
+      }
+      const sizes = [];
+      for (const label of labels) sizes[label] = (sizes[label] ?? 0) + 1;
+      let before = 0;
+      const spans = sizes.map((count) => [(before += count) - count, count]);
+      frames.selectAll("rect").data(spans).join("rect").transition().duration(duration)
+        .attr("x", ([start]) => room + start * cell - 0.5)
+        .attr("y", ([start]) => room + start * cell - 0.5)
+        .attr("width", ([, count]) => count * cell).attr("height", ([, count]) => count * cell);
+    };
+  }
+
   return {
-    button, count, decode, define, diverging, line, listed, make, number, onTheme, onWidth, pace,
-    radios, slider,
+    bright, button, count, decode, define, diverging, line, listed, make, number, onTheme, onWidth, pace,
+    radios, slider, sortedMatrix,
   };
 })();
