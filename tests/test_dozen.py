@@ -53,3 +53,21 @@ def test_the_picture_says_q_and_names_units_in_the_order_of_the_modules():
     for name in (names[1], names[3]):
         assert {name[:6].upper(), name[6:].upper()} == {"AAAAAA", "BBBBBB"}
     assert figure.axes[0].get_title() == "as printed\n$Q$ = 0.00"
+
+
+def best(correlation, factor, convention):
+    similarity = dozen.covariance(dozen.activations(DATA, correlation, factor), convention)
+    return ml.find_modules(ml.normalize(similarity, convention), search="best")
+
+
+def test_what_the_chapter_says_of_it_is_so():
+    groups, strong = np.array(DATA["groups"]), np.array(DATA["strong"], int)
+    for correlation in (0.0, 0.3, 0.6, 0.8):
+        assert best(correlation, 1, "printed").q < 0.005
+    assert ml.agreement(best(1.0, 1, "printed"), groups) == 1
+    for factor in (2, 3, 10):
+        assert ml.agreement(best(0.5, factor, "printed"), strong) == 1
+        assert ml.agreement(best(0.5, factor, "released"), groups) == 1
+    nothing = best(0.0, 1, "released")
+    assert nothing.n_modules > 1
+    assert nothing.q > 0.05

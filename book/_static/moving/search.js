@@ -56,7 +56,7 @@
     const where = chosen === labels[unit] ? "stays where it is"
       : chosen === nModules(labels) ? `founds a cluster (ΔQ = ${signed(gained[chosen])})`
         : `joins cluster ${chosen + 1} (ΔQ = ${signed(gained[chosen])})`;
-    return { ...state, labels: moved, step: state.step + 1, best,
+    return { ...state, labels: moved, step: state.step + 1, best, unit,
       text: `Algorithm 3, step ${state.step + 1}: unit ${data.units[unit]} is drawn and ${where}, `
         + `the choice of ${number((100 * weights[chosen]) / total, 0)} in 100.` };
   }
@@ -65,7 +65,7 @@
     const gained = gains(B, state.labels, unit)[module];
     const fresh = module === nModules(state.labels);
     const labels = move(state.labels, unit, module);
-    return { ...state, labels, queue: [], best: better(B, state, labels), mine: state.mine + 1,
+    return { ...state, labels, queue: [], best: better(B, state, labels), mine: state.mine + 1, unit,
       text: `Your move ${state.mine + 1}: unit ${data.units[unit]} `
         + `${fresh ? "founds a cluster" : `joins cluster ${module + 1}`}, ΔQ = ${signed(gained)}.` };
   }
@@ -86,10 +86,17 @@
     const groups = make("div", { class: "groups" });
     chooser.append(groups);
 
+    /* The unit whose moves are shown: the one that was drawn, or that the reader has chosen. */
+    function select(unit) {
+      selected = unit;
+      inputs[unit].checked = true;
+    }
+
     function go(next) {
       if (next === state) return;
       past.push(state);
       state = next;
+      if (state.unit !== undefined) select(state.unit);
       show();
     }
     const forward = button("Next step", () => go(follow(B, state, data)));
@@ -153,7 +160,7 @@
             const there = moves.querySelectorAll("button");
             there[Math.min(here, there.length - 1)]?.focus();
           });
-          press.append(make("small", {}, ` ΔQ = ${signed(gain)}, place ${at.toLocaleString("en")}`));
+          press.append(make("small", {}, `: ΔQ = ${signed(gain)}, place ${at.toLocaleString("en")}`));
           return [make("div", { class: "move" }, press,
             make("span", { class: "bars", "aria-hidden": "true" }, bar))];
         }));
@@ -170,7 +177,7 @@
         text: `How much more similar every two of the ${data.units.length} units are than expected, `
           + "sorted by cluster",
         color: (i, j) => diverging(B[i][j] / largest),
-        pressed: (unit) => { selected = unit; inputs[unit].checked = true; show(); },
+        pressed: (unit) => { select(unit); show(); },
       }, duration);
     }
 
