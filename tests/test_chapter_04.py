@@ -16,7 +16,7 @@ def notebook(tmp_path_factory, small_results):
 
 
 def test_every_figure_is_drawn_and_those_from_the_tables_name_their_run(notebook):
-    assert n_figures(notebook) == 5
+    assert n_figures(notebook) == 6
     assert texts(notebook).count("networks of the sweep") == 1
 
 

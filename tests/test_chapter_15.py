@@ -34,7 +34,7 @@ def test_numbers_are_those_of_each_convention(small_results, tmp_path):
     steps = [numbers[f"n-{name}-spectral"] for name in ("equal", "lower", "higher")]
     assert sum(steps) == stored.sum()
     assert 0 <= numbers["n-crossed"] <= numbers["n-numbers"]
-    assert n_figures(notebook) == 4
+    assert n_figures(notebook) == 5
     assert texts(notebook).count("networks of the sweep") == 1
 
 

@@ -28,7 +28,8 @@ TOO_WIDE = """() => {
     .map((element) => element.outerHTML.slice(0, 120)).slice(0, 5);
 }"""
 # Figures are up to 630 pixels wide, with letters of 9 points: at 500, they are as small print is.
-TOO_SMALL = """() => [...document.querySelectorAll("figure.align-default img")]
+# Those that move hide their still picture.
+TOO_SMALL = """() => [...document.querySelectorAll("figure.align-default:not(.is-moving) img")]
   .filter((picture) => picture.clientWidth < Math.min(picture.naturalWidth, 500))
   .map((picture) => picture.currentSrc)"""
 STILL = "*, *::before, *::after { transition: none !important; animation: none !important; }"
