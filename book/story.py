@@ -5,7 +5,9 @@ narrow, and is what is shown of a link to the book elsewhere.
 """
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -13,25 +15,32 @@ from matplotlib.figure import Figure
 from experiments.report import figures
 from experiments.report.chapters import story
 from experiments.report.crossed import read_crossed
+from experiments.report.vectors import lean
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "book" / "_static" / "story"
 
 
-def pictures() -> Iterator[tuple[str, Figure, dict]]:
-    """Yield the name of each file, what is drawn in it, and how it is saved."""
+def pictures() -> Iterator[tuple[str, bytes]]:
+    """Yield the name of each file, and what is in it."""
     figures.use_style()
     told = story.tell(read_crossed(ROOT / "results" / "crossed"))
     for layout in ("wide", "narrow"):
         for theme in story.THEMES:
-            picture = story.draw(told, theme, layout)
-            how = {"metadata": {"Date": None}, "transparent": True}  # the same bytes each time
-            yield f"{layout}-{theme}.svg", picture, how
-    yield "card.png", story.draw(told, "light", "card"), {"dpi": 150, "facecolor": "white"}
+            svg = saved(story.draw(told, theme, layout), format="svg", transparent=True)
+            yield f"{layout}-{theme}.svg", lean(svg.decode()).encode()
+    yield "card.png", saved(story.draw(told, "light", "card"), dpi=150, facecolor="white")
+
+
+def saved(picture: Figure, **how: Any) -> bytes:
+    """Return a picture as a file, without the date, and close it."""
+    file = BytesIO()
+    picture.savefig(file, metadata={"Date": None} if "format" in how else None, **how)
+    plt.close(picture)
+    return file.getvalue()
 
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for name, picture, how in pictures():
-        picture.savefig(FOLDER / name, **how)
-        plt.close(picture)
+    for name, content in pictures():
+        (FOLDER / name).write_bytes(content)

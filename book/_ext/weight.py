@@ -1,8 +1,8 @@
 """Make pages light: the icons that are used, and figures in few bytes, for light and dark pages.
 
 The theme brings all of Font Awesome, three times: as a script, as a style, and as fonts. What pages
-use of it is left, as a font. Matplotlib's figures are rewritten without a change to the eye, and
-get a twin for dark pages. A figure is loaded when a reader comes near it.
+use of it is left, as a font; and so it is with MathJax. Matplotlib's figures are rewritten without
+a change to the eye, and get a twin for dark pages. A figure is loaded when a reader comes near it.
 """
 
 import re
@@ -24,6 +24,7 @@ FACES = {
     "fa-solid-900": ("Font Awesome 6 Free", 900),
     "fa-brands-400": ("Font Awesome 6 Brands", 400),
 }
+MATHJAX = ["input/tex", "output/chtml", "a11y/assistive-mml"]  # the last for who listens
 IMAGE = re.compile(r'<img\b[^>]*\bsrc="([^"]*_images/([^"/]+)\.svg)"[^>]*?/?>')
 SIZE = re.compile(r'<svg[^>]*?width="([\d.]+)pt"[^>]*?height="([\d.]+)pt"')
 
@@ -155,7 +156,14 @@ def lighten(app, exception):
             path.write_text(changed, encoding="utf-8")
 
 
+def trim_mathjax(_app, config):
+    """Load of MathJax what formulas need, without its menu, which is as large as all the rest."""
+    config.mathjax_path = "mathjax/startup.js"
+    config.mathjax3_config = {"loader": {"load": MATHJAX}, **(config.mathjax3_config or {})}
+
+
 def setup(app):
     """Register the extension, to act when the pages are written, and before their policy is."""
+    app.connect("config-inited", trim_mathjax)
     app.connect("build-finished", lighten, priority=800)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

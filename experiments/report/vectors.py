@@ -23,6 +23,11 @@ def lean(svg: str) -> str:
     Comments, metadata and names that nothing refers to are left out, places are rounded to a
     hundredth of a point, paths go on from where they are, and what all parts of a group have in
     common is said once.
+
+    Parameters
+    ----------
+    svg
+        As Matplotlib writes it, or :func:`darkened` returns it.
     """
     root = ET.fromstring(svg)
     for metadata in root.findall(f"{SVG}metadata"):
