@@ -11,6 +11,8 @@ from matplotlib import pyplot as plt
 from experiments.report import figures
 from experiments.report.vectors import HREF, PAGE, SVG, contrast, darkened, lean
 
+LIKE_NUMBERS = ("#009e73", "#56b4e9", "#1e5000", "#808080")
+
 
 def draw(fill) -> str:
     """A figure as the book saves it."""
@@ -108,6 +110,19 @@ def test_every_name_that_is_referred_to_is_there_once():
         referred = set(re.findall(r'href="#(\w+)"|url\(#(\w+)\)', svg))
         assert len(names) == len(set(names))
         assert {one or other for one, other in referred} == set(names)
+
+
+def colors(svg: str) -> list[str]:
+    """The colours of a figure, in full."""
+    found = re.findall(r"(?:fill|stroke): ?#([0-9a-f]{6}|[0-9a-f]{3})\b", svg)
+    return [color if len(color) == 6 else "".join(2 * digit for digit in color) for color in found]
+
+
+def test_colours_stay_also_those_that_look_like_numbers():
+    before = draw(lambda ax: [ax.plot([0, 1], color=color) for color in LIKE_NUMBERS])
+    after = colors(lean(before))
+    assert {color[1:] for color in LIKE_NUMBERS} <= set(after)
+    assert set(after) <= set(colors(before))
 
 
 def test_it_is_smaller_by_a_third():

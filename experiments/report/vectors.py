@@ -10,7 +10,7 @@ HREF = f"{XLINK}href"
 PAGE = "#121212"
 """The background of dark pages."""
 _HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
-_NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?|-?\d+e-?\d+")
+_NUMBER = re.compile(r"(?<![#\w.])-?\d+(?:\.\d+(?:e-?\d+)?|e-?\d+)")  # and no colour
 _STEP = re.compile(r"([MLQCZz])([^MLQCZz]*)")
 _PAINTS = ("fill", "stroke")
 ET.register_namespace("", SVG[1:-1])
