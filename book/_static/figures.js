@@ -7,6 +7,11 @@ function fetchShown() {
     if (image.getClientRects().length) image.loading = "eager";
 }
 
+// Paper is white, and gets the images for light pages.
+addEventListener("beforeprint", () => {
+  for (const image of document.querySelectorAll("img.in-light")) image.loading = "eager";
+});
+
 addEventListener("load", () => {
   fetchShown();
   const change = { attributeFilter: ["data-theme"] };
