@@ -72,6 +72,13 @@ def test_all_paths_go_through_the_same_places(fill):
         np.testing.assert_allclose(points(one), points(other), atol=0.0051)
 
 
+def test_a_part_of_a_path_begins_where_it_is_told_after_one_that_was_closed():
+    path = "M 1 1 L 3 1 L 3 4 z M 5 6 L 7 7.125"
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg"><path d="{path}"/></svg>'
+    ((written,),) = [re.findall(r' d="(.*?)"', lean(svg))]
+    assert written == "m1 1l2 0 0 3zm4 5l2 1.12"
+
+
 def words(svg: str) -> list[list[str]]:
     """The shapes of the letters, word by word, found by following what refers to them."""
     root = ET.fromstring(svg)

@@ -221,7 +221,7 @@ def _lies_on(child: ET.Element, boxes: list[tuple[float, float, float, float]]) 
     if name.startswith("text_"):
         moved = next(
             (
-                part.get("transform")
+                part.get("transform", "")
                 for part in child.iter()
                 if "translate" in part.get("transform", "")
             ),

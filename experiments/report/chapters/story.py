@@ -86,7 +86,9 @@ def tell(results: Crossed) -> Story:
     ).sort_values("unit")
     places = _places(units[[f"{truth}_planted" for truth in TRUTHS]].to_numpy().astype(int))
     modules, recoveries = {}, {}
-    for (side, measure), half in zip(LOOKS.items(), (np.s_[:, :4], np.s_[:4]), strict=True):
+    left, above = (slice(None), slice(_WIDTH // 2)), (slice(_WIDTH // 2),)
+    halves: tuple[tuple[slice, ...], ...] = (left, above)
+    for (side, measure), half in zip(LOOKS.items(), halves, strict=True):
         own = scores[scores["measure"] == measure]
         labels = np.asarray(own[own["seed"] == SEED]["labels"].iloc[0])[places]
         modules[side] = _named_by(labels, half)
@@ -266,7 +268,7 @@ def _add_axes(figure: Figure, corner: tuple[float, float], size: tuple[float, fl
 def _say_what_it_is(figure: Figure, place: Layout, colors: Theme) -> None:
     left, top, size = 0.1, place.size[1] - 0.08, 13
     below = top - 1.35 * size / 72 * len(place.headline.splitlines())
-    style = {"va": "top", "linespacing": 1.2}
+    style: dict[str, Any] = {"va": "top", "linespacing": 1.2}
     _write(figure, left, top, place.headline, size=size, weight="bold", color=colors.ink, **style)
     _write(figure, left, below, place.told, color=colors.quiet, **style)
     if place.verdict:
@@ -291,8 +293,10 @@ def _corner(at: tuple[int, ...]) -> tuple[float, float]:
 
 
 def _name_halves(ax: Axes, side: str, place: Layout, colors: Theme) -> None:
-    width, style = _WIDTH + _GAP, {"va": "center", "linespacing": 1.05}
-    ours, others = {"color": _own(side, colors), "weight": "bold"}, {"color": colors.quiet}
+    width = _WIDTH + _GAP
+    style: dict[str, Any] = {"va": "center", "linespacing": 1.05}
+    ours: dict[str, Any] = {"color": _own(side, colors), "weight": "bold"}
+    others: dict[str, Any] = {"color": colors.quiet}
     for at, text in zip((width / 4, 3 * width / 4), COLUMNS, strict=True):
         ax.text(at, -0.85, text, ha="center", **style, **(ours if side == "input" else others))
     edge, align = (-0.25, "right") if side == "input" else (width + 0.25, "left")
@@ -335,7 +339,7 @@ def _draw_recoveries(figure: Figure, story: Story, side: str, place: Layout, col
     for line, truth in enumerate(TRUTHS):
         value = story.recoveries[side][truth]
         is_found = value > truths.FOUND
-        style = {"color": _own(side, colors) if is_found else colors.quiet}
+        style: dict[str, Any] = {"color": _own(side, colors) if is_found else colors.quiet}
         told = f"{round(value, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
         ax.barh(line, value, height=0.6 if place.is_wide else 0.4, clip_on=False, **style)
         style |= {"va": "center", "weight": "bold" if is_found else "normal"}
