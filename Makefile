@@ -176,6 +176,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3
 headline: venv ## draw the figure of the README anew
 	$(BIN)/python book/headline.py
 
+.PHONY: story
+story: venv ## draw the picture of the first page and the README anew
+	$(BIN)/python book/story.py
+
 .PHONY: clean
 clean: ## remove what was built; the environment and the data stay
 	rm -rf _build dist .pytest_cache .ruff_cache .hypothesis

@@ -63,7 +63,7 @@ def draw_similarity(ax: Axes, similarity: np.ndarray, labels: np.ndarray) -> Axe
     np.fill_diagonal(ordered, np.nan)
     off_diagonal = ordered[~np.isnan(ordered)]
     top = np.percentile(off_diagonal, 99) if off_diagonal.size else 0.0
-    image = ax.imshow(ordered, cmap="magma", vmin=0, vmax=top or 1.0, interpolation="nearest")
+    image = ax.imshow(ordered, cmap="magma", vmin=0, vmax=top or 1.0, interpolation="none")
     borders = np.flatnonzero(np.diff(labels[order])) + 0.5
     ax.hlines(borders, -0.5, len(order) - 0.5, color="white", linewidth=0.6)
     ax.vlines(borders, -0.5, len(order) - 0.5, color="white", linewidth=0.6)

@@ -59,7 +59,7 @@ def test_what_is_no_inline_script_adds_nothing(extension, page):
     ("page", "expected"),
     [
         ('<script src="_static/searchtools.js"></script>', "'self'"),
-        ('<script defer src="../_static/mathjax/tex-chtml.js"></script>', "'self'"),
+        ('<script defer src="../_static/mathjax/startup.js"></script>', "'none'"),
         ('<script src="../_static/explorer.js"></script>', "'none'"),
     ],
 )

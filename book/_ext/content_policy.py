@@ -22,8 +22,8 @@ POLICY = {
     "form-action": "'self'",
 }
 # Scripts that fetch other files of the site: the pages that a search has found, to show a part of
-# each, and what is needed to speak a formula, where a reader asks for it.
-FETCHING = ("_static/searchtools.js", "_static/mathjax/")
+# each.
+FETCHING = ("_static/searchtools.js",)
 SCRIPTS = {None, "", "module", "text/javascript", "application/javascript"}  # others are data
 META = '<meta http-equiv="Content-Security-Policy" content="{}" />'
 EARLIER = re.compile(META.format('[^"]*') + "\n?")

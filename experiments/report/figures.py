@@ -39,6 +39,9 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "legend.frameon": False,
     "svg.hashsalt": "modlib",
+    # An image goes into a vector graphic with its own cells, sharp at any density.
+    "image.interpolation": "none",
+    "image.composite_image": False,
 }
 
 

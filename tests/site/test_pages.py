@@ -28,8 +28,9 @@ TOO_WIDE = """() => {
     .map((element) => element.outerHTML.slice(0, 120)).slice(0, 5);
 }"""
 # Figures are up to 630 pixels wide, with letters of 9 points: at 500, they are as small print is.
-# Those that move hide their still picture.
+# Those that move hide their still picture, and each theme has its own.
 TOO_SMALL = """() => [...document.querySelectorAll("figure.align-default:not(.is-moving) img")]
+  .filter((picture) => picture.getClientRects().length)
   .filter((picture) => picture.clientWidth < Math.min(picture.naturalWidth, 500))
   .map((picture) => picture.currentSrc)"""
 STILL = "*, *::before, *::after { transition: none !important; animation: none !important; }"
@@ -101,6 +102,34 @@ def test_page_is_no_wider_than_a_phone(visit, page_name):
 
 def test_figures_stay_legible_on_a_phone(visit, page_name):
     assert visit(page_name).too_small == []
+
+
+SHOWN = """() => [...document.querySelectorAll("figure img")]
+  .filter((picture) => picture.getClientRects().length)
+  .map((picture) => picture.closest(".in-dark") ? "dark" : "light")"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_figures_are_those_of_the_theme(window, address, page_names, theme):
+    for name in ["book/preface.html", *(name for name in page_names if "/06-" in name)]:
+        page, _ = window(f"{address}/{name}")
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        assert set(page.evaluate(SHOWN)) == {theme}
+        page.emulate_media(media="print")
+        assert set(page.evaluate(SHOWN)) == {"light"}, "paper is white"
+
+
+def test_a_chapter_weighs_less_than_two_megabytes_when_it_is_opened(browser, address, page_names):
+    """What is fetched until a page is there, nothing of it known before; figures below follow."""
+    weights = {}
+    for name in (name for name in page_names if name.startswith("notebooks/")):
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        page, fetched = context.new_page(), []
+        page.on("response", lambda response, fetched=fetched: fetched.append(response))
+        page.goto(f"{address}/{name}", wait_until="load")
+        weights[name] = sum(len(response.body()) for response in list(fetched))
+        context.close()
+    assert {name: weight for name, weight in weights.items() if weight > 2_000_000} == {}
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -208,7 +208,7 @@ def draw_masks(model: MLP) -> Figure:
     for number, (ax, linear) in enumerate(zip(axes, model.linears, strict=True)):
         weights = linear.weight.detach().abs().numpy()
         top = np.percentile(weights, 99)
-        ax.imshow(weights, cmap="gray_r", vmin=0, vmax=top, aspect="auto", interpolation="nearest")
+        ax.imshow(weights, cmap="gray_r", vmin=0, vmax=top, aspect="auto", interpolation="none")
         sizes = weights.shape[::-1]
         for axis, size, place in zip(
             (ax.xaxis, ax.yaxis), sizes, (number, number + 1), strict=True
@@ -296,7 +296,7 @@ def _draw_square(ax: Axes, image: np.ndarray) -> None:
     shown = np.where(image < 0, image, image % len(MODULE_COLORS)) + 2
     ax.imshow(
         shown, cmap=ListedColormap(colors), vmin=-0.5, vmax=len(colors) - 0.5,
-        interpolation="nearest",
+        interpolation="none",
     )  # fmt: skip
     width = len(image)
     for place in range(1, width):
