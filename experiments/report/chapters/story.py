@@ -43,6 +43,7 @@ THEMES = {
     "light": Theme("#1a1a1a", "#595959", "#d9d9d9", "#00609a", "#a84600"),
     "dark": Theme("#ececec", "#a8a8a8", "#4a4a4a", "#6cc3f5", "#f5a742"),
 }
+"""Colours of words and lines, by the kind of page."""
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,7 @@ LAYOUTS = {
         is_wide=True,
     ),
 }  # fmt: skip
+"""Where everything stands: both squares side by side, or one below the other."""
 WAYS = {"input": "by what drives a unit", "output": "by what a unit drives"}
 COLUMNS, ROWS = ("sees\ndigit A", "sees\ndigit B"), ("serves\nquestion 1", "serves\nquestion 2")
 TOLD = {"source": "digit", "head": "question"}
