@@ -201,6 +201,7 @@ def test_a_question_is_answered_in_both_conventions_part_by_part():
                 "effect": 1.0 + (convention == "released"),
                 "place": "above -2",
                 "met": convention == "printed" or part == "a",
+                "mark": "●" if convention == "printed" or part == "a" else "○",
             }
             for convention, part in product(("printed", "released"), "ab")
         ]

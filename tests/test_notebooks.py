@@ -37,7 +37,7 @@ def test_every_figure_has_a_caption_a_name_an_alternative_text_and_a_mention(cha
         assert figure["caption"].endswith(".")
         assert cell.metadata["mystnb"]["image"]["alt"]
         assert "hide-input" in cell.metadata["tags"]
-        mention, place = f"{{numref}}`{figure['name']}`", f"name: {figure['name']}"
+        mention, place = f"{{numref}}`{figure['name']}`", f"name: {figure['name']}\n"
         assert 0 <= text.find(mention) < text.find(place)
 
 

@@ -211,8 +211,10 @@ def test_it_takes_the_place_of_a_picture_that_stays_for_print_and_without_script
     figure, browser, address, name
 ):
     live = figure(name)
-    still = live.locator("xpath=..").locator("> img")
-    assert not still.is_visible()
+    still = live.locator("xpath=..").locator("> img.in-light")
+    for theme in ("light", "dark"):
+        live.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        assert not any(one.is_visible() for one in live.locator("xpath=..").locator("> img").all())
     live.page.emulate_media(media="print")
     assert still.is_visible()
     assert not live.is_visible()
@@ -220,7 +222,7 @@ def test_it_takes_the_place_of_a_picture_that_stays_for_print_and_without_script
     page = context.new_page()
     page.goto(f"{address}/{PAGES[name]}")
     place = page.locator(f"[data-moving={name}]")
-    assert page.locator(f"#{place.get_attribute('data-still')} > img").is_visible()
+    assert page.locator(f"#{place.get_attribute('data-still')} > img.in-light").is_visible()
     assert not place.is_visible()
     context.close()
 

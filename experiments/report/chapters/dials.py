@@ -114,7 +114,7 @@ def _draw_arms(ax: Axes, found: pd.DataFrame) -> None:
         means = here.groupby("pull")[list(DIALS)].mean().to_numpy()
         if target != "none" and not start.isna().any():
             means = np.vstack([start, means])
-        ax.plot(*means.T, "o-", color=color, markersize=4, linewidth=1.2)
+        ax.plot(*means.T, "o-", color=color, markersize=4, linewidth=1.2, label=target)
         text, offset = SAID[target]
         ax.annotate(
             text, means[-1], xytext=offset, textcoords="offset points", fontsize=8, color=color

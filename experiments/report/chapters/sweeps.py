@@ -1,27 +1,28 @@
 """What the sweep of each experiment took, as the runs themselves wrote it down."""
 
-from pathlib import Path
+import os
 
 import pandas as pd
 
 from experiments import EXPERIMENTS
 from experiments.engine.published import MANIFEST, open_manifest
+from modlib.validation import check_path
 
 
-def sweeps(results: Path) -> pd.DataFrame:
+def sweeps(folder: str | os.PathLike[str]) -> pd.DataFrame:
     """Return a row for each experiment whose tables are there: its networks, runs and minutes.
 
     Parameters
     ----------
-    results
-        The folder of all results, in which each experiment has a folder of its own name.
+    folder
+        That of all results, in which each experiment has a folder of its own name.
 
     Raises
     ------
     ValueError
-        As for :func:`experiments.engine.published.open_manifest`.
+        If the folder is no path, or a file is not what its manifest tells.
     """
-    rows = {}
+    results, rows = check_path("folder", folder), {}
     for name in EXPERIMENTS:
         if not (results / name / MANIFEST).is_file():
             continue
