@@ -593,7 +593,7 @@ def test_links_of_the_book_name_views_that_are_there(site, tables):
     found = [
         unescape(link)
         for path in site.rglob("*.html")
-        for link in re.findall(r'href="(?:[^"#]*explorer\.html)?#([^"]*=[^"]*)"', path.read_text())
+        for link in re.findall(r'href="(?:[^"#]*explorer\.html)?#(regularizer=[^"]*)"', path.read_text())
     ]
     assert len(found) >= 8
     networks = set(
