@@ -590,10 +590,9 @@ def test_an_address_of_the_older_form_still_leads_there(window, address, tables)
 
 
 def test_links_of_the_book_name_views_that_are_there(site, tables):
+    view = re.compile(r'href="(?:[^"#]*explorer\.html)?#(regularizer=[^"]*)"')
     found = [
-        unescape(link)
-        for path in site.rglob("*.html")
-        for link in re.findall(r'href="(?:[^"#]*explorer\.html)?#(regularizer=[^"]*)"', path.read_text())
+        unescape(link) for path in site.rglob("*.html") for link in view.findall(path.read_text())
     ]
     assert len(found) >= 8
     networks = set(

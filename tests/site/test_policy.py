@@ -116,13 +116,25 @@ def test_formulas_are_set(window, address):
     log.assert_empty()
 
 
-def test_formulas_are_spoken_where_a_reader_asks_for_it(window, address):
-    """As the menu of a formula remembers it: the words for signs are fetched then."""
+def test_formulas_are_spoken(window, address):
+    """Beside the glyphs of each stands what it means, for whom a screen reader reads it."""
     page, log = window(f"{address}/{PAGE}")
-    page.evaluate("localStorage['MathJax-Menu-Settings'] = JSON.stringify({explorer: true})")
-    page.reload()
-    page.locator("mjx-container[aria-label]").first.wait_for(state="attached")
+    formulas = page.locator("article mjx-container")
+    spoken = page.locator("article mjx-container > mjx-assistive-mml > math")
+    assert spoken.count() == formulas.count() > 20
     log.assert_empty()
+
+
+def test_a_formula_that_is_too_wide_is_reached_by_keys(window, address):
+    page, _ = window(f"{address}/{PAGE}")
+    page.set_viewport_size({"width": 200, "height": 740})
+    page.wait_for_function(
+        """() => {
+          const wide = [...document.querySelectorAll("mjx-container[display=true]")]
+            .filter((one) => one.scrollWidth > one.clientWidth);
+          return wide.length && wide.every((one) => one.tabIndex === 0);
+        }"""
+    )
 
 
 def test_buttons_of_the_theme_do_what_they_say(window, address):
