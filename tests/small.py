@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from experiments.config import AnalysisConfig, Recipe, SettingConfig
@@ -10,6 +11,7 @@ from experiments.engine.files import file_hash
 from experiments.engine.published import CERTIFICATES, MANIFEST
 from experiments.engine.seal import SEAL, write_sealed
 from experiments.engine.sweep import sweep
+from experiments.engine.tables import Table, from_rows, write
 from experiments.paper import EXPERIMENT, run_of
 
 STRENGTHS = {"l2": (1e-5, 1e-3), "l1": (1e-5, 1e-3), "dropout": (0.1, 0.4), "untrained": (0.0,)}
@@ -33,6 +35,19 @@ def results(folder: Path) -> Path:
     failures = sweep(EXPERIMENT, runs(), folder, n_workers=2)
     assert not failures
     return folder / EXPERIMENT.name
+
+
+def leave(
+    folder: Path, tables: Mapping[str, Table], rows: Mapping[str, list], n_parts: int
+) -> Path:
+    """Write rows as the tables that a sweep of small networks leaves, and return the folder."""
+    for name, table in tables.items():
+        write(table, from_rows(table, rows[name]), folder / f"{name}.parquet")
+    files = {f"{name}.parquet": file_hash(folder / f"{name}.parquet") for name in tables}
+    origin = {"code_hash": ["code"], "versions": [{"modlib": "1", "torch": "2"}]}
+    origin |= {"data": {"digits": "0" * 64}, "runs": {"small": {"n_parts": n_parts}}}
+    write_sealed(folder / MANIFEST, origin | {"files": files})
+    return folder
 
 
 def seal(folder: Path, **changes) -> Path:

@@ -3,15 +3,12 @@
 import papermill
 import pytest
 from chapters import glued, n_figures, run, texts
+from small import leave
 
 from experiments.config import AnalysisConfig, Recipe, SettingConfig
 from experiments.crossed import TABLES, CrossedConfig, run_of
 from experiments.data import load
-from experiments.engine import tables
-from experiments.engine.files import file_hash
-from experiments.engine.published import MANIFEST
 from experiments.engine.run import stamp
-from experiments.engine.seal import write_sealed
 from experiments.recovery import analyze
 from experiments.report.crossed import read_crossed
 from experiments.training.heads import train_heads
@@ -56,13 +53,7 @@ def small_crossed(tmp_path_factory):
         config = config_of(*place)
         for name, found in rows_of(config, data).items():
             rows[name] += [row | stamp(run_of(config), "code") for row in found]
-    for name, table in TABLES.items():
-        tables.write(table, tables.from_rows(table, rows[name]), folder / f"{name}.parquet")
-    files = {f"{name}.parquet": file_hash(folder / f"{name}.parquet") for name in TABLES}
-    origin = {"code_hash": ["code"], "versions": [{"modlib": "1", "torch": "2"}]}
-    origin |= {"data": {"digits": "0" * 64}, "runs": {"small": {"n_parts": 8}}}
-    write_sealed(folder / MANIFEST, origin | {"files": files})
-    return folder
+    return leave(folder, TABLES, rows, n_parts=8)
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,17 @@
 """The chapter on training for modules, on small tables of digits: it says what they hold."""
 
+import shutil
+
 import papermill
 import pytest
 from chapters import ROOT, glued, n_figures, run, texts
+from small import leave, seal
 
 from experiments.config import AnalysisConfig, Recipe, SettingConfig
 from experiments.data import load
 from experiments.dials import PAIRED, TABLES, USUAL, DialsConfig, run_of
 from experiments.engine import tables
-from experiments.engine.files import file_hash
-from experiments.engine.published import MANIFEST
 from experiments.engine.run import stamp
-from experiments.engine.seal import write_sealed
 from experiments.gains import analyze
 from experiments.pull import TARGETS
 from experiments.report.dials import DIALS, read_dials
@@ -52,13 +52,7 @@ def small_dials(tmp_path_factory):
     for config in configs():
         for name, found in rows_of(config, data).items():
             rows[name] += [row | stamp(run_of(config), "code") for row in found]
-    for name, table in TABLES.items():
-        tables.write(table, tables.from_rows(table, rows[name]), folder / f"{name}.parquet")
-    files = {f"{name}.parquet": file_hash(folder / f"{name}.parquet") for name in TABLES}
-    origin = {"code_hash": ["code"], "versions": [{"modlib": "1", "torch": "2"}]}
-    origin |= {"data": {"digits": "0" * 64}, "runs": {"small": {"n_parts": 18}}}
-    write_sealed(folder / MANIFEST, origin | {"files": files})
-    return folder
+    return leave(folder, TABLES, rows, n_parts=18)
 
 
 @pytest.fixture(scope="module")
@@ -94,18 +88,11 @@ def test_every_figure_is_drawn_and_every_question_answered(page):
 
 
 def test_a_text_that_the_tables_do_not_bear_out_fails(small_dials, tmp_path):
-    folder = tmp_path / "untold"
-    folder.mkdir()
-    for path in small_dials.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    table = TABLES["dials"]
+    folder, table = tmp_path / "untold", TABLES["dials"]
+    shutil.copytree(small_dials, folder)
     found = tables.read(table, folder / "dials.parquet").to_pylist()
     found = [row | {"q": 0.1, "q_best": 0.1} for row in found]
     tables.write(table, tables.from_rows(table, found), folder / "dials.parquet")
-    files = {f"{name}.parquet": file_hash(folder / f"{name}.parquet") for name in TABLES}
-    (folder / MANIFEST).unlink()
-    origin = {"code_hash": ["code"], "versions": [{"modlib": "1", "torch": "2"}]}
-    origin |= {"data": {}, "runs": {"small": {"n_parts": 18}}}
-    write_sealed(folder / MANIFEST, origin | {"files": files})
+    seal(folder)
     with pytest.raises(papermill.PapermillExecutionError, match="AssertionError"):
         run(CHAPTER, tmp_path, results=str(folder), dynamics=DYNAMICS)

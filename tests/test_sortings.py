@@ -10,6 +10,7 @@ import torch
 
 from experiments.images import first_images
 from experiments.report.chapters import sortings
+from experiments.report.chapters.chance import element_and_chance
 from experiments.report.examples import read_examples
 from experiments.report.frames import read_results
 from modlib.comparison import agreement
@@ -84,7 +85,7 @@ def test_units_stand_one_below_the_other_with_gaps_between_modules():
 def test_agreement_by_chance_is_the_mean_over_all_shuffles():
     one, other = np.array([0, 0, 0, 1, 1, -1]), np.array([0, 1, 1, 1, 0, 0])
     every = [agreement(one, other[list(order)]) for order in permutations(range(6))]
-    assert sortings.by_chance(one, other) == pytest.approx(np.mean(every), abs=1e-12)
+    assert element_and_chance(one, other)[1] == pytest.approx(np.mean(every), abs=1e-12)
 
 
 # -------------------------------------------------------------------------------------- the data

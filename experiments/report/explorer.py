@@ -26,7 +26,7 @@ from experiments.report.examples import Examples, read_examples
 from experiments.report.figures import CONVENTION_NAMES, REGULARIZER_TITLES
 from experiments.report.frames import Results, read_results
 from experiments.report.opening import opening
-from experiments.report.units import Portraits, portraits
+from experiments.report.units import Portraits, portraits, short
 from modlib.plotting import COLORS, TITLES
 from modlib.similarity.conventions import CONVENTIONS
 from modlib.similarity.measures import MEASURES, METHODS
@@ -249,17 +249,10 @@ def units_data(found: Portraits) -> Data:
     """Pack what units see into bytes, and what they answer to and do into rounded numbers."""
     return {
         "fields": encode_weights(found.fields),
-        "responses": _short(found.responses),
-        "effects": _short(found.effects),
-        "activity": _short(found.activity),
+        "responses": short(found.responses),
+        "effects": short(found.effects),
+        "activity": short(found.activity),
     }
-
-
-def _short(values: np.ndarray) -> list[Any]:
-    """Numbers of any shape, to three digits that count."""
-    if values.ndim > 1:
-        return [_short(row) for row in values]
-    return [float(f"{value:.3g}") for value in values]
 
 
 def encode_matrix(matrix: np.ndarray) -> Data:

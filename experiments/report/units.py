@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,6 +56,13 @@ def portraits(model: MLP, inputs: Tensor, classes: Tensor) -> dict[int, Portrait
         )
         for layer in layers
     }
+
+
+def short(values: np.ndarray) -> list[Any]:
+    """Write numbers of any shape with the three digits that count, for a page to load."""
+    if values.ndim > 1:
+        return [short(row) for row in values]
+    return [float(f"{value:.3g}") for value in values]
 
 
 def _fields(model: MLP, responds: dict[int, Tensor]) -> dict[int, Tensor]:

@@ -48,13 +48,20 @@ window.modlibModules = (() => {
 
   /* Q of every assignment there is, the highest first. */
   function everyQ(B) {
-    const n = B.length;
-    const found = new Float64Array(bell(n));
-    const labels = new Array(n).fill(0);
+    const found = new Float64Array(bell(B.length));
     let next = 0;
+    forEveryAssignment(B, (_, q) => { found[next++] = q; });
+    return found.sort().reverse();
+  }
+
+  /* Call with the labels and Q of every assignment, unit by unit. Those that begin like the labels of
+     the first `unit` units, which have Q so far, are passed over unless it is worth going on. */
+  function forEveryAssignment(B, visit, isWorth = () => true) {
+    const labels = new Array(B.length).fill(0);
     function join(unit, count, q) {
-      if (unit === n) {
-        found[next++] = q;
+      if (!isWorth(unit, q)) return;
+      if (unit === B.length) {
+        visit(labels, q);
         return;
       }
       for (let module = 0; module <= count; module++) {
@@ -65,7 +72,6 @@ window.modlibModules = (() => {
       }
     }
     join(0, 0, 0);
-    return found.sort().reverse();
   }
 
   /* How many assignments of n units there are: the numbers of Bell, by their triangle. */
@@ -98,22 +104,13 @@ window.modlibModules = (() => {
       left[i] = left[i + 1] + B[i][i];
       for (let j = 0; j < i; j++) left[i] += Math.max(0, 2 * B[i][j]);
     }
-    const labels = new Array(n).fill(0);
-    let top = { labels: [...labels], q: qOf(B, labels) };
-    function join(unit, count, q) {
-      if (q + left[unit] <= top.q + ROUNDING) return;
-      if (unit === n) {
-        top = { labels: [...labels], q };
-        return;
-      }
-      for (let module = 0; module <= count; module++) {
-        let more = B[unit][unit];
-        for (let j = 0; j < unit; j++) if (labels[j] === module) more += 2 * B[unit][j];
-        labels[unit] = module;
-        join(unit + 1, Math.max(count, module + 1), q + more);
-      }
-    }
-    join(0, 0, 0);
+    const together = new Array(n).fill(0);
+    let top = { labels: together, q: qOf(B, together) };
+    forEveryAssignment(
+      B,
+      (labels, q) => { top = { labels: [...labels], q }; },
+      (unit, q) => q + left[unit] > top.q + ROUNDING,
+    );
     return top;
   }
 

@@ -27,9 +27,8 @@ SAID = {
     "up": ("pulled upstream", (-62, 8)),
     "down": ("pulled downstream", (8, -2)),
     "both": ("one assignment\nfor both", (6, -14)),
-    "shuffled": ("", (0, 0)),  # stands where those do that are not pulled
 }
-"""What stands beside the last point of each target, and how far from it, in points."""
+"""What stands beside the last point of a target, and how far from it, in points."""
 DIALS = ("covariance", "output_sensitivity")
 """The measures that are pulled, upstream and downstream; both as released and normalised."""
 
@@ -115,10 +114,11 @@ def _draw_arms(ax: Axes, found: pd.DataFrame) -> None:
         if target != "none" and not start.isna().any():
             means = np.vstack([start, means])
         ax.plot(*means.T, "o-", color=color, markersize=4, linewidth=1.2, label=target)
-        text, offset = SAID[target]
-        ax.annotate(
-            text, means[-1], xytext=offset, textcoords="offset points", fontsize=8, color=color
-        )
+        if target in SAID:  # shuffled stands where those do that are not pulled
+            text, offset = SAID[target]
+            ax.annotate(
+                text, means[-1], xytext=offset, textcoords="offset points", fontsize=8, color=color
+            )
 
 
 def draw_matrices(

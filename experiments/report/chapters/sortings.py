@@ -16,9 +16,10 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
 from experiments.images import first_images
+from experiments.report.chapters.chance import element_and_chance
 from experiments.report.examples import Examples
 from experiments.report.frames import Results
-from modlib.comparison import agreement
+from experiments.report.units import portraits, short
 from modlib.models import MLP
 from modlib.similarity.conventions import CONVENTIONS
 
@@ -66,18 +67,11 @@ class Units:
 
 def look_at_units(model: MLP, images: torch.Tensor, classes: torch.Tensor) -> Units:
     """Measure both on some images, ``[images, pixels]``, of known classes."""
+    found = portraits(model, images, classes)[LAYER]
     with torch.no_grad():
-        hidden = model.to_layer(images, LAYER)
-    logits = model.from_layer(hidden.requires_grad_(), LAYER)
-    sums = logits.sum(dim=0)  # an image's logit depends on its own units only
-    slopes = torch.stack(
-        [torch.autograd.grad(total, hidden, retain_graph=True)[0].mean(dim=0) for total in sums]
-    )  # [logits, units]
-    hidden = hidden.detach()
-    push = (slopes - slopes.mean(dim=0)).T * hidden.std(dim=0, correction=0)[:, None]
-    n_classes = model.widths[-1]
-    activity = [hidden[classes == digit].mean(dim=0) for digit in range(n_classes)]
-    return Units(torch.stack(activity, dim=1).numpy(), push.numpy())
+        spread = model.to_layer(images, LAYER).std(dim=0, correction=0).numpy()
+    beside = found.effects - found.effects.mean(axis=1, keepdims=True)
+    return Units(found.responses, beside * spread[:, None])
 
 
 def partners(similarity: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -121,19 +115,6 @@ def _places(labels: np.ndarray, along: np.ndarray) -> np.ndarray:
     names, inverse = np.unique(labels, return_inverse=True)
     means = np.array([np.mean((along + last)[labels == name]) for name in names])
     return means.argsort(kind="stable").argsort()[inverse]
-
-
-def by_chance(one: np.ndarray, other: np.ndarray) -> float:
-    """Agreement to be expected if the units of one assignment were shuffled, in closed form.
-
-    The overlap of two modules is then hypergeometric; unused units (-1) are a module like others.
-    """
-    n = len(one)
-    a, b = (np.unique(labels, return_counts=True)[1] for labels in (one, other))
-    a = a[:, None]
-    mean = a * b / n
-    variance = mean * (n - a) * (n - b) / (n * (n - 1))
-    return float(((mean**2 + variance) / np.maximum(a, b)).sum() / n)
 
 
 # ------------------------------------------------------------------------------------------ data
@@ -180,8 +161,8 @@ def _network(
         "dropout": float(f"{row['strength']:g}"),
         "accuracy": round(float(row["test_accuracy"]), 4),
         "weights": pack(model.linears[0].weight.numpy()),
-        "activity": _short(units.activity),
-        "push": _short(units.push),
+        "activity": short(units.activity),
+        "push": short(units.push),
         "views": {
             convention: _view(here, examples, name, convention) for convention in conventions
         },
@@ -193,9 +174,10 @@ def _view(modules: pd.DataFrame, examples: Examples, name: str, convention: str)
     labels = {side: np.asarray(row["labels"]) for side, row in found.items()}
     both = labels["upstream"], labels["downstream"]
     order = arrange(*both)
+    element, chance = element_and_chance(*both)
     view: dict[str, Any] = {
-        "agreement": round(agreement(*both), 4),
-        "chance": round(by_chance(*both), 4),
+        "agreement": round(float(element), 4),
+        "chance": round(float(chance), 4),
         "ceiling": round(float(np.mean([row["retest"] for row in found.values()])), 4),
     }
     for side, measure in MEASURES.items():
@@ -209,10 +191,6 @@ def _view(modules: pd.DataFrame, examples: Examples, name: str, convention: str)
             "partners": partners(similarity, labels[side]).tolist(),
         }
     return view
-
-
-def _short(values: np.ndarray) -> list[list[float]]:
-    return [[float(f"{value:.3g}") for value in row] for row in values]
 
 
 def pack(weights: np.ndarray) -> str:
