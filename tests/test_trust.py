@@ -107,6 +107,12 @@ def test_it_is_so_without_masks(scores):
     assert [lowest, highest] == [round(released.min(), 2), round(released.max(), 2)]
 
 
+def test_without_masks_the_hessian_finds_little_of_the_heads_in_either_reading(scores):
+    rows = scores.query("kind == 'emergent' and task == 'crossed' and truth == 'head'")
+    rows = rows[rows["measure"] == "loss_hessian"]
+    assert (truths.by_measure(rows, "regularizer") < 0.2).all()
+
+
 # ------------------------------------------------------------------------------------- the answer
 
 
