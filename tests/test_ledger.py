@@ -105,22 +105,52 @@ def test_an_interval_has_three_digits_and_true_minus_signs(effect, told):
     assert ledger.interval_text({"effect": effect, "low": -0.5, "high": 1.0}) == told
 
 
-def test_ledger_has_a_line_for_each_claim_with_a_verdict_in_each_reading(claims):
-    head, *rows = cells(ledger.ledger_html(claims))
-    assert head[2:6] == [
-        "as printed, paper's clusters", "as printed, best clusters",
-        "as released, paper's clusters", "as released, best clusters",
-    ]  # fmt: skip
-    assert len(rows) == len(CLAIMS)
-    for (name, claim), row in zip(CLAIMS.items(), rows, strict=True):
-        assert row[0] == name.replace("-", "\u00a0")
-        assert row[1] == claim.title
-        for reading, cell in zip(READINGS, row[2:6], strict=True):
-            sign, said = cell.split("\u00a0", 1)
-            assert said.replace("\u00a0", " ") == verdict(name, reading)
-            assert sign == ledger.SIGNS[verdict(name, reading)]
-        assert "what <is> told" in row[6]
-    assert "\u22120.250 [\u22120.500, 0.125]" in rows[0][6]
+def test_ledger_has_each_claim_once_by_weight(claims):
+    numbers = [number for group in ledger.WEIGHTS.values() for number in group]
+    assert sorted(numbers) == list(range(1, len(CLAIMS) + 1))
+    assert numbers[0] == 9  # what the paper calls its main result
+    shown = re.findall(r'scope="row"><a[^>]*>claim\xa0(\d\d)<', ledger.ledger_html(claims))
+    assert [int(number) for number in shown] == numbers
+
+
+def test_ledger_has_a_verdict_with_the_parts_met_in_each_reading(claims):
+    _, searches, *rows = cells(ledger.ledger_html(claims))
+    assert searches == 2 * ["paper's clusters", "best clusters"]
+    rows = {row[0].split(" ")[0].replace("\xa0", "-"): row for row in rows if len(row) > 1}
+    met = {"holds": "3 of 3", "partly": "1 of 3", "does not hold": "0 of 3", "not tested": ""}
+    assert set(rows) == set(CLAIMS)
+    for name, (title, *found) in rows.items():
+        assert title.endswith(CLAIMS[name].title)
+        for reading, cell in zip(READINGS, found, strict=True):
+            said = verdict(name, reading)
+            assert " ".join(cell.split()) == f"{ledger.SIGNS[said]} {said} {met[said]}".strip()
+
+
+def below(html, name):
+    """What the second row of a claim says."""
+    rows = cells(html)
+    (place,) = [i for i, row in enumerate(rows) if row[0].startswith(name.replace("-", "\xa0"))]
+    (said,) = rows[place + 1]
+    return " ".join(said.split())
+
+
+def test_ledger_says_below_each_claim_what_its_verdict_amounts_to(claims):
+    html = ledger.ledger_html(claims)
+    number = "what <is> told: \u22120.250 [\u22120.500, 0.125]"
+    assert below(html, "claim-09") == f"{SENTENCES['claim-09']['●●●']} {number}"
+    assert below(html, "claim-03") == (
+        f"{SENTENCES['claim-03']['●●●']} As released: claim-03: partly (●◐○). {number}"
+    )
+    assert below(html, "claim-06").startswith("This claim could not be tested")
+
+
+def test_every_head_of_the_ledger_says_what_it_is_the_head_of(claims):
+    html = ledger.ledger_html(claims)
+    assert html.count("<caption>") == 1
+    heads = re.findall(r"<th\b[^>]*>", html)
+    assert all("scope=" in head for head in heads)
+    counts = {scope: html.count(f'scope="{scope}"') for scope in ("row", "rowgroup", "colgroup")}
+    assert counts == {"row": len(CLAIMS), "rowgroup": len(ledger.WEIGHTS), "colgroup": 2}
 
 
 def test_each_claim_leads_to_its_figure_and_its_rule(claims):

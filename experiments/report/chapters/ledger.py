@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.report.chapters.sentences import sentence
-from experiments.report.claims import CHAPTERS, CLAIMS, HYPOTHESES
+from experiments.report.claims import CHAPTERS, CLAIMS, HYPOTHESES, MARKS
 from experiments.report.figures import CONVENTION_NAMES
 from experiments.report.readings import READINGS
 
@@ -29,6 +29,17 @@ BECAME = {
     "not tested": "not tested",
 }
 """What the verdict on the claim that decides a hypothesis makes of the hypothesis."""
+WEIGHTS = {
+    "What the abstract says": (9, 1, 2),
+    "What it builds on": (5, 6, 13, 12, 3, 4, 10, 11, 14),
+    "How it was measured": (16, 7, 8, 15),
+}
+"""The numbers of the claims by what the paper makes of them, the weightiest first."""
+UNTESTED_CLAIM = "This claim could not be tested with the results at hand."
+CAPTION = (
+    "The sixteen claims of the paper, the weightiest first. Below a verdict stands how many parts "
+    "of the rule are met: ● all, ◐ some, ○ none."
+)
 _BECOMES = {"holds": "holds", "partly": "holds partly", "does not hold": "does not hold"}
 
 
@@ -68,23 +79,63 @@ def changed(claims: pd.DataFrame, one: tuple[str, str], other: tuple[str, str]) 
 
 
 def ledger_html(claims: pd.DataFrame) -> str:
-    """Write the ledger: verdicts in all readings, and the first number in the paper's own.
+    """Write the ledger, by weight: verdicts in all readings, and what they amount to.
 
     Parameters
     ----------
     claims
         As :func:`experiments.report.claims.summarize` returns them.
     """
-    own, every = own_reading(claims), verdicts(claims)
-    columns = {
-        "figure": [_figure_link(name) for name in own.index],
-        "claim, and its rule": [
-            rule_link(name, statement) for name, statement in own["statement"].items()
-        ],
-        **{reading_name(*reading): map(signed, every[reading]) for reading in READINGS},
-        "the first number of the rule": map(_first_number, own.to_dict("records")),
-    }
-    return scrollable(pd.DataFrame(columns), escape=False, classes="ledger")
+    found = claims.set_index(["claim", "convention", "search"])
+    groups = "".join(
+        _group(title, [f"claim-{number:02}" for number in numbers], found)
+        for title, numbers in WEIGHTS.items()
+    )
+    return (
+        f'<table class="dataframe ledger"><caption>{CAPTION}</caption>'
+        f"<thead>{_head()}</thead>{groups}</table>"
+    )
+
+
+def _head() -> str:
+    conventions = "".join(
+        f'<th scope="colgroup" colspan="{len(SEARCH_NAMES)}">{CONVENTION_NAMES[name]}</th>'
+        for name in dict.fromkeys(convention for convention, _ in READINGS)
+    )
+    searches = "".join(f'<th scope="col">{SEARCH_NAMES[search]}</th>' for _, search in READINGS)
+    return f'<tr><th scope="col" rowspan="2">claim</th>{conventions}</tr><tr>{searches}</tr>'
+
+
+def _group(title: str, names: Sequence[str], found: pd.DataFrame) -> str:
+    head = f'<tr><th scope="rowgroup" colspan="{1 + len(READINGS)}">{escape(title)}</th></tr>'
+    return f"<tbody>{head}{''.join(_lines(name, found.loc[name]) for name in names)}</tbody>"
+
+
+def _lines(name: str, readings: pd.DataFrame) -> str:
+    """Give a claim two rows: its verdicts, and below them what they amount to."""
+    own = readings.loc[READINGS[0]]
+    title = f"{_figure_link(name)} {rule_link(name, own['statement'])}"
+    cells = "".join(f"<td>{_verdict(readings.loc[reading])}</td>" for reading in READINGS)
+    return (
+        f'<tr><th scope="row">{title}</th>{cells}</tr>'
+        f'<tr class="said"><td colspan="{1 + len(READINGS)}">{_amounts_to(name, readings)} '
+        f"{_first_number(own)}</td></tr>"
+    )
+
+
+def _verdict(row: pd.Series) -> str:
+    met = f"<small>{row['marks'].count(MARKS['met'])} of {len(row['marks'])}</small>"
+    return f"{SIGNS[row['verdict']]} {row['verdict']}" + f" {met}" * (row["marks"] != "")
+
+
+def _amounts_to(name: str, readings: pd.DataFrame) -> str:
+    """Say what the verdict amounts to in the paper's own reading, and as released if it differs."""
+    own, released = (
+        sentence(name, *readings.loc[reading, ["verdict", "marks"]])
+        for reading in (READINGS[0], ("released", READINGS[0][1]))
+    )
+    other = f" <em>As released:</em> {escape(released)}" * (released not in ("", own))
+    return escape(own or UNTESTED_CLAIM) + other
 
 
 def rule_link(name: str, text: str) -> str:
@@ -106,11 +157,8 @@ def signed(verdict: str) -> str:
     return f"{SIGNS[verdict]}&nbsp;{verdict}".replace(" ", "&nbsp;")
 
 
-def _first_number(row: dict[str, Any]) -> str:
-    return (
-        f'<span style="white-space: nowrap">{interval_text(row)}</span><br>'
-        f"<small>{escape(row['quantity'])}</small>"
-    )
+def _first_number(row: Any) -> str:
+    return f"<small>{escape(row['quantity'])}: <span>{interval_text(row)}</span></small>"
 
 
 def interval_text(row: Any) -> str:
