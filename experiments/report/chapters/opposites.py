@@ -39,9 +39,17 @@ def most_opposite(readings: Sequence[pd.DataFrame]) -> dict[str, tuple[int, int]
     return {name: (int(unit), int(other)) for name, (unit, other) in chosen.items()}
 
 
+def ranks(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Rank all pairs of a network by either similarity, from near 0 to 1 for the most alike.
+
+    The index holds the two units.
+    """
+    return pairs.set_index(["unit", "other"])[["upstream", "downstream"]].rank(pct=True)
+
+
 def _falls(pairs: pd.DataFrame) -> pd.Series:
-    ranks = pairs.set_index(["unit", "other"])[["upstream", "downstream"]].rank(pct=True)
-    return ranks["upstream"] - ranks["downstream"]
+    ranked = ranks(pairs)
+    return ranked["upstream"] - ranked["downstream"]
 
 
 def pushes(portraits: Portraits) -> np.ndarray:
@@ -52,37 +60,44 @@ def pushes(portraits: Portraits) -> np.ndarray:
     return portraits.effects - portraits.effects.mean(axis=1, keepdims=True)
 
 
-def draw_opposites(
-    portraits: Portraits, units: Mapping[str, tuple[int, int]], digits: Mapping[str, Sequence[int]]
-) -> Figure:
-    """Draw what the units of some pairs see, when they fire and what they do.
+def telling_digit(portraits: Portraits, pair: tuple[int, int], *, alike: bool) -> int:
+    """Find the class that both units push the most, the same way if ``alike``, else opposite ways.
+
+    The most is the largest product of their pushes.
+    """
+    unit, other = pushes(portraits)[list(pair)]
+    return int(np.argmax(unit * other if alike else -unit * other))
+
+
+def draw_opposites(portraits: Portraits, units: Mapping[str, tuple[int, int]]) -> Figure:
+    """Draw what the units of the two pairs see, when they fire and what they do.
+
+    The class that a unit fires for the most stands out, and the one that tells how they push.
 
     Parameters
     ----------
     portraits
         Of the units of the layer.
     units
-        Two units by the name of their pair.
-    digits
-        By the name of the pair, the classes whose bars stand out.
+        Of :func:`most_opposite`.
     """
     figure = plt.figure(figsize=(6.4, 2.7 * len(units)))
     parts = figure.subfigures(len(units), 1, squeeze=False)[:, 0]
     for part, (name, pair) in zip(parts, units.items(), strict=True):
-        _draw_pair(part, portraits, pair, digits[name])
+        _draw_pair(part, portraits, pair, telling_digit(portraits, pair, alike=name == APART))
         part.suptitle(f"{name}: units {pair[0]} and {pair[1]}", fontsize=10, weight="bold")
     return figure
 
 
 def _draw_pair(
-    part: SubFigure, portraits: Portraits, pair: tuple[int, int], digits: Sequence[int]
+    part: SubFigure, portraits: Portraits, pair: tuple[int, int], digit: int
 ) -> None:
     axes = part.subplots(2, 3, sharex="col", width_ratios=(1, 2, 2))
     for row, unit in zip(axes, pair, strict=True):
         _draw_field(row[0], portraits.fields[unit])
         row[0].set_ylabel(f"unit {unit}")
-        _draw_bars(row[1], portraits.responses[unit], SEES, digits)
-        _draw_bars(row[2], pushes(portraits)[unit], DOES, digits)
+        _draw_bars(row[1], portraits.responses[unit], SEES, portraits.responses[unit].argmax())
+        _draw_bars(row[2], pushes(portraits)[unit], DOES, digit)
     for ax, title in zip(axes[0], ("sees", "fires for", "pushes"), strict=True):
         ax.set_title(title)
     for ax in axes[1, 1:]:
@@ -96,10 +111,9 @@ def _draw_field(ax: Axes, field: np.ndarray) -> None:
     ax.spines[:].set_visible(False)
 
 
-def _draw_bars(ax: Axes, values: np.ndarray, color: str, digits: Sequence[int]) -> None:
+def _draw_bars(ax: Axes, values: np.ndarray, color: str, digit: int) -> None:
     places = np.arange(len(values))
-    alphas = np.where(np.isin(places, digits), 1.0, 0.4)
-    for place, value, alpha in zip(places, values, alphas, strict=True):
-        ax.bar(place, value, color=color, alpha=alpha)
+    for place, value in zip(places, values, strict=True):
+        ax.bar(place, value, color=color, alpha=1 if place == digit else 0.4)
     ax.axhline(0, color="0.3", linewidth=0.8)
     ax.set(xticks=places, yticks=[])
