@@ -89,9 +89,7 @@ def draw_opposites(portraits: Portraits, units: Mapping[str, tuple[int, int]]) -
     return figure
 
 
-def _draw_pair(
-    part: SubFigure, portraits: Portraits, pair: tuple[int, int], digit: int
-) -> None:
+def _draw_pair(part: SubFigure, portraits: Portraits, pair: tuple[int, int], digit: int) -> None:
     axes = part.subplots(2, 3, sharex="col", width_ratios=(1, 2, 2))
     for row, unit in zip(axes, pair, strict=True):
         _draw_field(row[0], portraits.fields[unit])
