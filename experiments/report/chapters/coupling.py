@@ -12,7 +12,7 @@ SAMPLES = 200
 RATE, STEPS = 0.02, 2000
 KEPT = 100  # steps are told of, about evenly on a logarithmic scale
 DEFAULT_SIZE = 3**-0.5  # uniform within one over the root, as PyTorch draws them
-COLORS = {0.1: "#000000", DEFAULT_SIZE: "#666666", 1.0: "#999999"}
+COLORS = {0.1: "#000000", DEFAULT_SIZE: "#4d4d4d", 1.0: "#808080"}
 """The colour of each size of the first weights."""
 
 
@@ -168,7 +168,7 @@ def draw_courses(courses: Mapping[str, Mapping[float, Course]]) -> Figure:
             ax.plot(course.steps[1:], mean[1:], color=color)
             ax.annotate(
                 f"{size:.2g}", (course.steps[-1], mean[-1]), (4, 0), textcoords="offset points",
-                va="center", color=color,
+                va="center", bbox={"color": "white", "pad": 1},
             )  # fmt: skip
         ax.axhline(0, color="0.5", linewidth=0.8, zorder=0)
         ax.set(title=kind, xlabel="steps of descent", xscale="log")
