@@ -112,6 +112,6 @@ def _draw_field(ax: Axes, field: np.ndarray) -> None:
 def _draw_bars(ax: Axes, values: np.ndarray, color: str, digit: int) -> None:
     places = np.arange(len(values))
     for place, value in zip(places, values, strict=True):
-        ax.bar(place, value, color=color, alpha=1 if place == digit else 0.4)
+        ax.bar(place, value, color=color, alpha=1 if place == digit else 0.5)
     ax.axhline(0, color="0.3", linewidth=0.8)
     ax.set(xticks=places, yticks=[])
