@@ -57,7 +57,7 @@ def test_the_distinction_is_told_on_both_scales(chapter):
 
 
 def test_every_figure_is_drawn_and_the_page_says_which_run_made_them(chapter):
-    assert n_figures(chapter) == 7
+    assert n_figures(chapter) == 8
     assert texts(chapter).count("Drawn from 21 networks of the sweep") == 1
 
 
@@ -66,3 +66,14 @@ def test_other_measures_are_compared_with_the_first(chapter):
     assert numbers["n-measures"] == 12
     assert 0 <= numbers["n-measures-agree"] <= 12
     assert -1 <= numbers["order-lowest"] <= numbers["order-median"] <= 1
+
+
+def test_the_toy_agrees_the_more_the_smaller_its_first_weights(chapter):
+    numbers = glued(chapter)
+    for kind in ("linear", "ReLU"):
+        small, default, large = (
+            numbers[f"{kind}-{size}-tied"] for size in ("small", "default", "large")
+        )
+        assert small > default > large > -0.1
+    # What a linear network conserves is next to nothing if it starts next to nothing.
+    assert numbers["linear-small-tied"] > 0.98
