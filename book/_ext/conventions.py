@@ -38,10 +38,7 @@ class Pairing(SphinxTransform):
         for image in list(self.document.findall(nodes.image)):
             (name,) = set(image.get("classes", [])) & set(NAMES) or {None}
             if (name == "as-released") != (waiting is not None):
-                raise ExtensionError(
-                    f"{self.env.docname}: each picture as-printed is followed by its twin "
-                    f"as-released, and no other. Got {name!r}: {image.get('alt')!r}"
-                )
+                self.refuse(f"{name!r}: {image.get('alt')!r}")
             if name is None:
                 continue
             image["classes"].remove(name)
@@ -57,6 +54,15 @@ class Pairing(SphinxTransform):
                 cell.parent.remove(cell)
                 waiting.insert(1, panel(bundle, name))
                 waiting = None
+        if waiting is not None:
+            self.refuse("the end of the page")
+
+    def refuse(self, what):
+        """Say which page has a picture without its twin."""
+        raise ExtensionError(
+            f"{self.env.docname}: each picture as-printed is followed by its twin as-released, and "
+            f"no other. Got {what}"
+        )
 
 
 def setup(app):
