@@ -21,7 +21,7 @@ def test_introduction_shows_the_networks_layer_and_convention_it_is_given(tmp_pa
     assert 0 <= numbers["n-raised"] <= len(METHODS)
     assert 0 < numbers["agreement-plain-between"] < 1
     assert -1 < numbers["rank-other"] < 1
-    assert n_figures(notebook) == 4
+    assert n_figures(notebook) == 6
     assert texts(notebook).count("Drawn from") == 1
     assert all(name in texts(notebook) for name in NETWORKS)
 

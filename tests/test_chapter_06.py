@@ -35,7 +35,7 @@ def test_numbers_are_those_of_the_tables(chapter, small_results):
 
 
 def test_every_figure_is_drawn_and_the_page_says_which_run_made_them(chapter):
-    assert n_figures(chapter) == 12
+    assert n_figures(chapter) == 13
     assert texts(chapter).count("Drawn from 21 networks of the sweep") == 1
 
 

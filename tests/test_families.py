@@ -72,7 +72,7 @@ def test_settings_stand_by_strength_and_those_left_out_leave_a_blank():
     strengths = {"l2": [1e-5, 1e-3], "dropout": [0.1, 0.4]}
     axes = np.reshape(families.draw_settings(of_setting, strengths, HALF).axes, (4, 2))
     assert [[ax.get_title() for ax in row] for row in axes[::2]] == [
-        ["$10^{-5}$", ""], ["0.1", "0.4"],
+        ["1e-5", ""], ["0.1", "0.4"],
     ]  # fmt: skip
     assert [ax.get_ylabel() for ax in axes[:, 0]] == ["L2", "", "dropout", ""]
     assert not axes[0, 1].images

@@ -148,3 +148,27 @@ plt.show()
 
 def test_the_same_figure_is_the_same_to_the_byte_whenever_it_is_drawn(tmp_path):
     assert drawn_in_a_notebook(tmp_path) == drawn_in_a_notebook(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("strength", "text"),
+    [
+        (10**-4.5, "3.2e-5"), (1e-5, "1e-5"), (0.01, "1e-2"), (0.1, "0.1"), (0.95, "0.95"),
+        (0.0, "0"),
+    ],
+)  # fmt: skip
+def test_a_strength_is_written_with_two_digits(strength, text):
+    assert figures.strength_text(strength) == text
+
+
+@pytest.mark.parametrize(
+    ("network", "title"),
+    [
+        ("l2-1e-05-0", "L2 penalty 1e-5"),
+        ("l1-0.000316228-12", "L1 penalty 3.2e-4"),
+        ("dropout-0.5-3", "dropout 0.5"),
+        ("untrained-0-7", "untrained"),
+    ],
+)
+def test_a_network_is_named_in_words(network, title):
+    assert figures.network_title(network) == title

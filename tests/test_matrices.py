@@ -32,7 +32,7 @@ def drawn(ax):
 
 
 def test_methods_stand_in_rows_of_measures_and_columns_of_networks():
-    names = ["plain", "other"]
+    names = ["l2-1e-05-0", "dropout-0.5-0"]
     similarities = {
         name: {m: numbered(100 * n + 10 * k) for k, m in enumerate(METHODS)}
         for n, name in enumerate(names)
@@ -42,7 +42,7 @@ def test_methods_stand_in_rows_of_measures_and_columns_of_networks():
         name: {m: Modules(np.zeros(3, int), 0.1 * n + 0.01 * k) for k, m in enumerate(METHODS)}
         for n, name in enumerate(names)
     }
-    modules["other"]["loss_hessian", True] = Modules(np.array([1, 1, 0]), 0.125)
+    modules["dropout-0.5-0"]["loss_hessian", True] = Modules(np.array([1, 1, 0]), 0.125)
     axes = np.reshape(matrices.draw_methods(similarities, modules).axes, (4, 4))
     # Methods 0 and 1 are the covariance, raw and normalised, and so on.
     for row in range(4):
@@ -53,7 +53,8 @@ def test_methods_stand_in_rows_of_measures_and_columns_of_networks():
     assert drawn(axes[0, 3]) == [111, 112, 113]
     assert drawn(axes[3, 3]) == [172, 173, 171]  # unit 2 comes first: (2, 0), (2, 1), (0, 1)
     assert [ax.get_title() for ax in axes[0]] == [
-        "plain\nQ = 0.000", "plain, norm.\nQ = 0.010", "other\nQ = 0.100", "other, norm.\nQ = 0.110"
+        "L2 penalty 1e-5,\nraw\nQ = 0.000", "L2 penalty 1e-5,\nnormalised\nQ = 0.010",
+        "dropout 0.5,\nraw\nQ = 0.100", "dropout 0.5,\nnormalised\nQ = 0.110",
     ]  # fmt: skip
     assert axes[3, 3].get_title() == "Q = 0.125"
     assert [ax.get_ylabel() for ax in axes[:, 0]] == list(plotting.NAMES.values())

@@ -54,7 +54,7 @@ def test_regularisers_are_listed_in_the_order_of_the_paper(modules):
 
 def test_headline_has_a_curve_for_each_family_raw_and_normalised(modules):
     agreement = np.eye(8)
-    axes = modularity.draw_headline(modules, agreement).axes
+    axes = modularity.draw_headline(modules, agreement, 5.0).axes
     assert len(axes) == 3  # two regularisers, and agreement
     drawn = {
         (colors.to_hex(line.get_color()), line.get_linestyle()): line.get_xydata().tolist()
@@ -70,9 +70,23 @@ def test_headline_has_a_curve_for_each_family_raw_and_normalised(modules):
     assert axes[1].get_xscale() == "linear"
 
 
+def test_the_highest_mean_is_that_of_any_frame_with_its_error(modules):
+    # Normalised downstream measures of the last strength: 0.1 + (2 + 3) / 2 + 0.5, seeds differ by
+    # 0.02, so a mean of 3.11 and a standard error of 0.01 over two networks.
+    assert modularity.highest_mean(modules) == pytest.approx(3.12)
+    lower = modules.assign(q=modules["q"] - 1)
+    assert modularity.highest_mean(lower, modules, lower) == pytest.approx(3.12)
+    limits = [
+        modularity.draw_headline(modules, np.eye(8), highest).axes[0].get_ylim()[1]
+        for highest in (3.12, 6.24)
+    ]
+    assert limits[0] > 3.12
+    assert limits[1] == pytest.approx(2 * limits[0])
+
+
 def test_headline_names_the_families_beside_their_blocks(modules):
     agreement = np.arange(64.0).reshape(8, 8) / 64
-    ax = modularity.draw_headline(modules, agreement).axes[-1]
+    ax = modularity.draw_headline(modules, agreement, 5.0).axes[-1]
     np.testing.assert_array_equal(ax.images[0].get_array(), agreement)
     # Rows 0 to 3 look upstream, 4 to 7 downstream: their middles.
     assert {text.get_text(): text.get_position()[1] for text in ax.texts} == {

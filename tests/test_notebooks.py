@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import pairwise
 
 import nbformat
 import pytest
@@ -30,7 +31,8 @@ def test_notebook_matches_its_text_and_has_no_outputs(chapter):
 def test_every_figure_has_a_caption_a_name_an_alternative_text_and_a_mention(chapter):
     text = chapter.read_text()
     cells = nbformat.read(chapter.with_suffix(".ipynb"), as_version=4).cells
-    drawing = [cell for cell in cells if "plt.show()" in cell.source]
+    cells = [cell for cell in cells if cell.cell_type == "code"]
+    drawing = [cell for cell in cells if "plt.show()" in cell.source and not is_twin(cell)]
     assert drawing
     for cell in drawing:
         figure = cell.metadata["mystnb"]["figure"]
@@ -39,6 +41,27 @@ def test_every_figure_has_a_caption_a_name_an_alternative_text_and_a_mention(cha
         assert "hide-input" in cell.metadata["tags"]
         mention, place = f"{{numref}}`{figure['name']}`", f"name: {figure['name']}\n"
         assert 0 <= text.find(mention) < text.find(place)
+
+
+def image_of(cell) -> dict[str, str]:
+    return cell.metadata.get("mystnb", {}).get("image", {})
+
+
+def is_twin(cell) -> bool:
+    """Whether a cell draws the figure of the cell before it in the other convention."""
+    return image_of(cell).get("classes") == "as-released"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_each_figure_as_printed_is_followed_by_its_twin_as_released(chapter):
+    cells = nbformat.read(chapter.with_suffix(".ipynb"), as_version=4).cells
+    for before, cell in pairwise(cells):
+        is_printed = image_of(before).get("classes") == "as-printed"
+        assert is_twin(cell) == is_printed
+        if is_printed:
+            assert "as released" in image_of(cell)["alt"]
+            assert cell.metadata["tags"] == ["remove-input"]
+            assert cell.source == before.source.replace('"printed"', '"released"')
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)

@@ -38,7 +38,7 @@ def test_every_pair_of_units_is_listed_once_by_both_measures():
 def test_a_dot_stands_for_every_pair_in_the_panel_of_its_network():
     rows = pd.DataFrame(
         {
-            "network": ["second", "first", "second"],
+            "network": ["l2-1e-05-0", "dropout-0.5-0", "l2-1e-05-0"],
             "upstream": [0.1, 0.2, 0.3],
             "downstream": [0.4, 0.5, 0.6],
         }
@@ -49,8 +49,8 @@ def test_a_dot_stands_for_every_pair_in_the_panel_of_its_network():
         for ax in figure.axes
     }
     assert drawn == {
-        "second": [([0.1, 0.3], [0.4, 0.6])],
-        "first": [([0.2], [0.5])],
+        "L2 penalty 1e-5": [([0.1, 0.3], [0.4, 0.6])],
+        "dropout 0.5": [([0.2], [0.5])],
     }
     for ax in figure.axes:
         assert len(ax.lines) == 3  # the medians, over a white ground

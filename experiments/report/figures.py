@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from experiments.names import setting_of
 from experiments.regularizers import REGULARIZERS, UNTRAINED
 from modlib.similarity.conventions import CONVENTIONS
 
@@ -43,6 +44,22 @@ STYLE: dict[Any, Any] = {
     "image.interpolation": "none",
     "image.composite_image": False,
 }
+
+
+def strength_text(strength: float) -> str:
+    """Write a strength as a person would: two digits, ``"3.2e-5"`` or ``"0.5"``."""
+    digits, _, exponent = f"{strength:.1e}".partition("e")
+    if strength == 0 or int(exponent) >= -1:
+        return f"{strength:.2g}"
+    return f"{digits.removesuffix('.0')}e{int(exponent)}"
+
+
+def network_title(network: str) -> str:
+    """Name a network in words, without its seed, such as ``"L2 penalty 1e-5"``."""
+    regularizer, _, strength = setting_of(network).partition("-")
+    if regularizer == UNTRAINED:
+        return REGULARIZER_NAMES[UNTRAINED]
+    return f"{REGULARIZER_TITLES[regularizer]} {strength_text(float(strength))}"
 
 
 def use_style() -> None:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.report.chapters.modularity import regularizers_in
-from experiments.report.figures import draw_against_strength
+from experiments.report.figures import draw_against_strength, strength_text
 from modlib import plotting
 from modlib.similarity.measures import METHODS
 
@@ -100,7 +100,7 @@ def draw_settings(
         for strength, top, bottom in zip(strengths[kind], similar, different, strict=False):
             if (kind, strength) in of_setting:
                 matrix = of_setting[kind, strength]
-                top.set_title(_strength_title(kind, strength), fontsize=7)
+                top.set_title(strength_text(strength), fontsize=7)
                 plotting.draw_agreement_map(top, matrix)
                 plotting.draw_agreement_map(bottom, matrix - untrained, -0.5, 0.5, change=True)
     return figure
@@ -110,10 +110,6 @@ def _empty(ax: Axes) -> None:
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     ax.set_box_aspect(1)
-
-
-def _strength_title(regularizer: str, strength: float) -> str:
-    return f"{strength:g}" if regularizer == "dropout" else f"$10^{{{np.log10(strength):.3g}}}$"
 
 
 BLOCK_STYLES = (

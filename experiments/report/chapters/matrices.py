@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from experiments.report.figures import network_title
 from modlib import plotting
 from modlib.clustering.modules import Modules
 from modlib.similarity.measures import MEASURES, Method
@@ -33,7 +34,8 @@ def draw_methods(
             method = Method(measure, normalized)
             found = modules[network][method]
             plotting.draw_similarity(ax, similarities[network][method], found.labels)
-            heading = f"{network}{', norm.' if normalized else ''}\n" if ax in axes[0] else ""
+            kind = "normalised" if normalized else "raw"
+            heading = f"{network_title(network)},\n{kind}\n" if ax in axes[0] else ""
             ax.set_title(f"{heading}Q = {found.q:z.3f}")
     return figure
 

@@ -31,7 +31,19 @@ def regularizers_in(frame: pd.DataFrame) -> list[str]:
 # ------------------------------------------------------------------------------------ the headline
 
 
-def draw_headline(modules: pd.DataFrame, agreement: np.ndarray) -> Figure:
+def highest_mean(*frames: pd.DataFrame) -> float:
+    """Return the highest mean Q of a family in any frame, with its standard error.
+
+    Parameters
+    ----------
+    frames
+        As :func:`draw_headline` takes them: what is drawn of each then fits on one scale.
+    """
+    curves = [by_setting(frame, "q", ["family", "normalized"]) for frame in frames]
+    return max((curve["mean"] + curve["error"].fillna(0)).max() for curve in curves)
+
+
+def draw_headline(modules: pd.DataFrame, agreement: np.ndarray, highest: float) -> Figure:
     """Draw the families' modularity by strength, and beside it the agreement of methods.
 
     Parameters
@@ -41,6 +53,8 @@ def draw_headline(modules: pd.DataFrame, agreement: np.ndarray) -> Figure:
         a panel for each regulariser.
     agreement
         Shape ``[methods, methods]``, in [0, 1].
+    highest
+        Modularity up to which the scale goes.
     """
     names = regularizers_in(modules)
     figure, axes = plt.subplots(
@@ -53,7 +67,7 @@ def draw_headline(modules: pd.DataFrame, agreement: np.ndarray) -> Figure:
             ax.tick_params(labelleft=False)
         _draw_families(ax, overview[overview["regularizer"] == name], name)
     axes[0].set_ylabel("modularity Q")
-    axes[0].set_ylim(bottom=0)
+    axes[0].set_ylim(0, 1.05 * highest)
     _draw_blocks(axes[-1], agreement)
     return figure
 

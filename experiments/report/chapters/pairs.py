@@ -5,6 +5,8 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from experiments.report.figures import network_title
+
 COLORS = ("#000000", "#009E73")
 TENTHS = 10
 
@@ -71,7 +73,12 @@ def draw_pairs(pairs: pd.DataFrame) -> Figure:
         line = medians(dots)
         ax.plot(line["upstream"], line["downstream"], color="white", linewidth=4)
         ax.plot(line["upstream"], line["downstream"], ".-", color="#D55E00", ms=5)
-        ax.set(title=network, xlabel="upstream: covariance, norm.", xlim=(0, 1), ylim=(0, 1))
+        ax.set(
+            title=network_title(network),
+            xlabel="upstream: covariance, norm.",
+            xlim=(0, 1),
+            ylim=(0, 1),
+        )
         ax.set_aspect("equal")
     axes[0].set_ylabel("downstream: output sens., norm.")
     return figure
