@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from experiments import __main__ as command
-from experiments.report.chapters.elsewhere import RULED, draw_verdicts, verdicts_html
+from experiments.report.chapters.elsewhere import (
+    RULED,
+    draw_verdicts,
+    network_words,
+    verdicts_html,
+)
 from experiments.report.claims import CLAIMS
 from experiments.report.elsewhere import (
     ELSEWHERE,
@@ -240,16 +245,31 @@ def test_intervals_are_drawn_for_every_case_and_question(parts):
     figure = draw_verdicts(parts[0])
     assert len(figure.axes) == len(RULED)
     first = figure.axes[0]
-    assert [label.get_text() for label in first.get_yticklabels()] == [CASE.name, OTHER.name]
+    names = [label.get_text() for label in first.get_yticklabels()]
+    assert names == ["2 layers of 64 (MNIST)", "2 layers of 64, jointly (MNIST)"]
+    assert first.get_title().endswith("\n1 of 2")
     lines = [line for line in first.lines if line.get_marker() == "o"]
     assert [line.get_xdata()[0] for line in lines] == pytest.approx([0.2, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        (("mnist", "mlp-64", "hidden"), "1 layer of 64 (MNIST)"),
+        (("mnist1d", "convolutional", "hidden"), "convolutions (MNIST-1D)"),
+        (("mnist", "residual", "stream"), "residual blocks, stream (MNIST)"),
+        (("digits", "gelu", "hidden"), "GELU, 2 layers of 64 (digits)"),
+    ],
+)
+def test_cases_are_named_in_words(case, words):
+    assert network_words(*case) == words
 
 
 def test_verdicts_are_listed_by_case_and_question(parts):
     html = verdicts_html(parts[1])
     first, second = html.partition("<tbody>")[2].split("</tr>")[:2]
-    assert CASE.name in first
-    assert OTHER.name in second
+    assert "2 layers of 64 (MNIST)" in first
+    assert "2 layers of 64, jointly (MNIST)" in second
     assert first.count("●") == 4  # all but the last question
     assert second.count("●") == 2  # the joint layer is as modular with dropout as without
     assert "../book/hypotheses.html#elsewhere-5" in html

@@ -22,6 +22,13 @@ FAMILIES = {
     "between": ("across", "0.5"),
 }
 """Name and colour of each mean of agreement."""
+KINDS = {
+    "gelu": "GELU, 2 layers of 64", "residual": "residual blocks", "convolutional": "convolutions",
+    "recurrent": "recurrent", "transformer": "transformer",
+}  # fmt: skip
+PARTS = {"hidden": "", "joint": ", jointly", "stream": ", stream"}
+DATASETS = {"mnist": "MNIST", "mnist1d": "MNIST-1D"}
+"""Words for kinds of networks, parts of them, and data."""
 MET, UNMET = "#009E73", "0.45"
 """Colours of intervals that lie where they must, and of others."""
 RULED = {
@@ -111,15 +118,17 @@ def draw_verdicts(
         The reading to draw.
     """
     chosen = parts[(parts["convention"] == convention) & (parts["search"] == search)]
-    names = list(dict.fromkeys(chosen["where"]))
+    names = _cases(chosen)
     figure, axes = plt.subplots(
-        1, len(RULED), figsize=(9.0, 1.2 + 0.2 * len(names)), sharey=True, squeeze=False
+        1, len(RULED), figsize=(9.0, 1.4 + 0.2 * len(names)), sharey=True, squeeze=False
     )
     for ax, (claim, (letter, title)) in zip(axes[0], RULED.items(), strict=True):
         mine = chosen[(chosen["claim"] == claim) & (chosen["part"] == letter)].set_index("where")
         _draw_intervals(ax, mine.reindex(names), ELSEWHERE[claim].parts[ord(letter) - ord("a")])
-        ax.set_title(title, fontsize=7.5)
-    axes[0, 0].set_yticks(range(len(names)), names, fontsize=7.5)
+        tested = mine["effect"].notna()
+        count = f"{int(mine.loc[tested, 'met'].sum())} of {int(tested.sum())}"
+        ax.set_title(f"{title}\n{count}", fontsize=7.5)
+    axes[0, 0].set_yticks(range(len(names)), list(names.values()), fontsize=7.5)
     axes[0, 0].invert_yaxis()
     return figure
 
@@ -152,13 +161,29 @@ def verdicts_html(ledger: pd.DataFrame, convention: str = "printed", search: str
         The reading to show.
     """
     own = in_reading(ledger, convention, search)
-    names = list(dict.fromkeys(own["where"]))
-    columns: dict[str, list[str]] = {"kind of network": [escape(name) for name in names]}
+    names = _cases(own)
+    columns: dict[str, list[str]] = {"kind of network": [escape(each) for each in names.values()]}
     for name, claim in ELSEWHERE.items():
         verdicts = own[own["claim"] == name].set_index("where")["verdict"]
         if len(verdicts):
             columns[rule_link(name, claim.title)] = [signed(verdicts[case]) for case in names]
     return scrollable(pd.DataFrame(columns), escape=False, classes="ledger")
+
+
+def network_words(dataset: str, architecture: str, part: str) -> str:
+    """Name what is looked at in words, such as ``"2 layers of 64, jointly (MNIST)"``."""
+    kind, *widths = architecture.split("-")
+    if widths:
+        layers = "layer" if len(widths) == 1 else "layers"
+        kind = f"{len(widths)} {layers} of {widths[0]}"
+    return f"{KINDS.get(kind, kind)}{PARTS[part]} ({DATASETS.get(dataset, dataset)})"
+
+
+def _cases(rows: pd.DataFrame) -> dict[str, str]:
+    """The cases in the order of the rows, each with its words."""
+    named = rows.drop_duplicates("where").set_index("where")
+    columns = ["dataset", "architecture", "part_of_network"]
+    return {where: network_words(*row) for where, *row in named[columns].itertuples()}
 
 
 def _places(frame: pd.DataFrame) -> Sequence[tuple[str, int]]:
