@@ -265,6 +265,15 @@ def test_cases_are_named_in_words(case, words):
     assert network_words(*case) == words
 
 
+def test_cases_stand_by_data_and_kind_whatever_the_order_of_the_rows(parts):
+    digits = parts[0].assign(dataset="digits", where="digits").query("part_of_network == 'hidden'")
+    first = draw_verdicts(pd.concat([digits, parts[0][::-1]])).axes[0]
+    names = [label.get_text() for label in first.get_yticklabels()]
+    assert names == [
+        "2 layers of 64 (MNIST)", "2 layers of 64, jointly (MNIST)", "2 layers of 64 (digits)",
+    ]  # fmt: skip
+
+
 def test_verdicts_are_listed_by_case_and_question(parts):
     html = verdicts_html(parts[1])
     first, second = html.partition("<tbody>")[2].split("</tr>")[:2]

@@ -9,6 +9,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.architectures import ARCHITECTURES, PARTS
+from experiments.datasets import DATASETS
 from experiments.report.chapters.ledger import in_reading, rule_link, scrollable, signed
 from experiments.report.claims import Part
 from experiments.report.elsewhere import ELSEWHERE
@@ -26,17 +28,17 @@ KINDS = {
     "gelu": "GELU, 2 layers of 64", "residual": "residual blocks", "convolutional": "convolutions",
     "recurrent": "recurrent", "transformer": "transformer",
 }  # fmt: skip
-PARTS = {"hidden": "", "joint": ", jointly", "stream": ", stream"}
-DATASETS = {"mnist": "MNIST", "mnist1d": "MNIST-1D"}
+PART_NAMES = {"hidden": "", "joint": ", jointly", "stream": ", stream"}
+DATASET_NAMES = {"mnist": "MNIST", "mnist1d": "MNIST-1D"}
 """Words for kinds of networks, parts of them, and data."""
 MET, UNMET = "#009E73", "0.45"
 """Colours of intervals that lie where they must, and of others."""
 RULED = {
-    "elsewhere-1": ("a", "dropout raises $Q$"),
-    "elsewhere-2": ("a", "within over between"),
-    "elsewhere-3": ("a", "excess of covariance, weak L2"),
-    "elsewhere-4": ("a", "excess of input sens., dropout"),
-    "elsewhere-5": ("b", "specific: upstream over downstream"),
+    "elsewhere-1": ("a", "dropout\nraises $Q$ by"),
+    "elsewhere-2": ("a", "agreement within\nminus between"),
+    "elsewhere-3": ("a", "excess of covariance,\nweak L2"),
+    "elsewhere-4": ("a", "excess of input\nsensitivity, dropout"),
+    "elsewhere-5": ("b", "specificity, upstream\nminus downstream"),
 }
 """The part of each question that is drawn, and the title of its panel."""
 
@@ -176,14 +178,16 @@ def network_words(dataset: str, architecture: str, part: str) -> str:
     if widths:
         layers = "layer" if len(widths) == 1 else "layers"
         kind = f"{len(widths)} {layers} of {widths[0]}"
-    return f"{KINDS.get(kind, kind)}{PARTS[part]} ({DATASETS.get(dataset, dataset)})"
+    return f"{KINDS.get(kind, kind)}{PART_NAMES[part]} ({DATASET_NAMES.get(dataset, dataset)})"
 
 
 def _cases(rows: pd.DataFrame) -> dict[str, str]:
-    """The cases in the order of the rows, each with its words."""
-    named = rows.drop_duplicates("where").set_index("where")
-    columns = ["dataset", "architecture", "part_of_network"]
-    return {where: network_words(*row) for where, *row in named[columns].itertuples()}
+    """The cases with their words: by data, then by kind, the paper's networks among the first."""
+    orders = {"dataset": DATASETS, "architecture": tuple(ARCHITECTURES), "part_of_network": PARTS}
+    named = rows.drop_duplicates("where").set_index("where")[list(orders)]
+    by = named.apply(lambda names: names.map(orders[names.name].index))
+    named = named.loc[by.sort_values(list(orders)).index]
+    return {where: network_words(*row) for where, *row in named.itertuples()}
 
 
 def _places(frame: pd.DataFrame) -> Sequence[tuple[str, int]]:
