@@ -11,6 +11,7 @@ from chapters import ROOT
 from experiments.report.chapters.optima import quality_of_search
 from experiments.report.claims import ledger
 from experiments.report.dials import judge_dials, read_dials
+from experiments.report.elsewhere import judge_elsewhere, read_elsewhere
 from experiments.report.frames import by_setting, kept, mean_agreement, read_results
 from experiments.report.questions import judge_worth
 from modlib import HOMES, MLP
@@ -179,6 +180,26 @@ def test_what_training_for_modules_does_is_what_it_says():
     assert (found.loc["dials-10", "high"].loc[["a", "b"]] < 0).all()  # bear no more noise
     assert not found.loc["dials-12", "met"].loc[["a", "b"]].any()  # a new question no better
     assert found.loc[("dials-11", "a"), "high"] < 0  # upstream, the truth is lost
+
+
+def test_what_holds_elsewhere_is_what_it_says():
+    found = judge_elsewhere(read_elsewhere(ROOT / "results" / "elsewhere"))
+    found = found.query("search == 'paper' and part == 'a'")
+    met = found.set_index(["claim", "convention", "where"])["met"].astype(bool)
+    met, n_cases = met.sort_index(), found["where"].nunique()
+    apart = [int(met["elsewhere-2", name].sum()) for name in ("released", "printed")]
+    assert numbers(
+        r"more than between them in (\d+) of (\d+) places .*?as printed by so much only in (\d+)"
+    ) == [apart[0], n_cases, apart[1]]
+    raised = [int(met["elsewhere-1", name].sum()) for name in ("printed", "released")]
+    assert numbers(r"Dropout raises Q in (\d+) \(released: (\d+)\)") == raised
+    # What it says in words.
+    still = {
+        where for (_, _, where), yes in met.loc[["elsewhere-1"], ["printed"]].items() if not yes
+    }
+    assert still == {
+        "convolutional (mnist)", "residual, stream (mnist)", "transformer, stream (mnist)",
+    }  # fmt: skip
 
 
 def test_its_headline_figure_is_there():

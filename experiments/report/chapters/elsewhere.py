@@ -14,6 +14,7 @@ from experiments.datasets import DATASETS
 from experiments.report.chapters.ledger import in_reading, rule_link, scrollable, signed
 from experiments.report.claims import Part
 from experiments.report.elsewhere import ELSEWHERE
+from experiments.report.figures import REGULARIZER_TITLES
 from modlib import plotting
 from modlib.similarity.conventions import CONVENTIONS
 from modlib.similarity.measures import METHODS
@@ -122,15 +123,15 @@ def draw_verdicts(
     chosen = parts[(parts["convention"] == convention) & (parts["search"] == search)]
     names = _cases(chosen)
     figure, axes = plt.subplots(
-        1, len(RULED), figsize=(9.0, 1.4 + 0.2 * len(names)), sharey=True, squeeze=False
+        1, len(RULED), figsize=(7.2, 1.4 + 0.2 * len(names)), sharey=True, squeeze=False
     )
     for ax, (claim, (letter, title)) in zip(axes[0], RULED.items(), strict=True):
         mine = chosen[(chosen["claim"] == claim) & (chosen["part"] == letter)].set_index("where")
         _draw_intervals(ax, mine.reindex(names), ELSEWHERE[claim].parts[ord(letter) - ord("a")])
         tested = mine["effect"].notna()
         count = f"{int(mine.loc[tested, 'met'].sum())} of {int(tested.sum())}"
-        ax.set_title(f"{title}\n{count}", fontsize=7.5)
-    axes[0, 0].set_yticks(range(len(names)), list(names.values()), fontsize=7.5)
+        ax.set_title(f"{title}\n{count}", fontsize=7)
+    axes[0, 0].set_yticks(range(len(names)), list(names.values()), fontsize=7)
     axes[0, 0].invert_yaxis()
     return figure
 
@@ -170,6 +171,45 @@ def verdicts_html(ledger: pd.DataFrame, convention: str = "printed", search: str
         if len(verdicts):
             columns[rule_link(name, claim.title)] = [signed(verdicts[case]) for case in names]
     return scrollable(pd.DataFrame(columns), escape=False, classes="ledger")
+
+
+def generality_html(general: pd.DataFrame) -> str:
+    """Write in how many places each question is answered yes, a row for each question and reading.
+
+    Parameters
+    ----------
+    general
+        As :func:`experiments.report.elsewhere.generality` returns it.
+    """
+    columns = {
+        "question": [rule_link(name, ELSEWHERE[name].title) for name in general["claim"]],
+        "convention": general["convention"],
+        "search": general["search"],
+        **{name: general[name] for name in ("holds", "partly", "not")},
+        "verdict": general["verdict"],
+    }
+    return scrollable(pd.DataFrame(columns), escape=False, classes="ledger")
+
+
+def networks_html(networks: pd.DataFrame) -> str:
+    """Write how many networks of each kind are kept, and how well those of a kind do.
+
+    Parameters
+    ----------
+    networks
+        Rows of the table ``elsewhere_networks``.
+    """
+    rows = {}
+    for (data, kind), mine in networks.groupby(["dataset", "architecture"], sort=False):
+        cells = {"weights": f"{mine['n_weights'].iloc[0]:,}"}
+        for name, own in mine.groupby("regularizer", sort=False):
+            title = REGULARIZER_TITLES[name]
+            cells[f"{title}: kept"] = f"{int(own['kept'].sum())} of {len(own)}"
+            cells[f"{title}: test accuracy"] = f"{own['test_accuracy'].mean():.1%}"
+        rows[DATASETS.index(data), tuple(ARCHITECTURES).index(kind)] = {
+            "kind of network": network_words(data, kind, "hidden")
+        } | cells
+    return scrollable(pd.DataFrame([rows[place] for place in sorted(rows)]), classes="ledger")
 
 
 def network_words(dataset: str, architecture: str, part: str) -> str:
