@@ -33,6 +33,14 @@ ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
 
+KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**32),  # bytes: no array of ours is larger
+    "MALLOC_TRIM_THRESHOLD_": str(2**33),
+    "MALLOC_TOP_PAD_": str(2**28),
+}
+"""For the allocator of GNU systems, which else hands large arrays back to the system when they are
+freed and has it clear the same pages for the next; others take no notice."""
+
 
 class LocalKernelManager(AsyncKernelManager):
     """Starts a kernel that talks through files and computes on one thread.
@@ -49,7 +57,8 @@ class LocalKernelManager(AsyncKernelManager):
     async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
         """Start it with the packages that this process uses, wherever they lie."""
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        env = os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(paths)}
+        env = KEEP_MEMORY | os.environ | ONE_THREAD
+        env |= {"PYTHONPATH": os.pathsep.join(paths)}
         env.pop("MPLBACKEND", None)  # figures go into the notebook
         # What a kernel says of its own end, when it is told to stop, is nothing to the sweep.
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
