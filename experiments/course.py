@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -13,28 +12,22 @@ from experiments.chance import N_INPUTS, some
 from experiments.config import AnalysisConfig
 from experiments.data import Dataset
 from experiments.dynamics import DynamicsConfig
+from experiments.profile import families
 from experiments.stopwatch import Stopwatch
 from experiments.training.run import TrainedNetwork
 from experiments.training.snapshots import Followed
 from experiments.truth import recovery
 from modlib.clustering.find import find_modules
 from modlib.clustering.modules import Modules
-from modlib.comparison import pairwise_agreement
 from modlib.nulls import null_similarities
 from modlib.similarity.matrix import Similarity
-from modlib.similarity.measures import METHODS, UPSTREAM, Method
+from modlib.similarity.measures import METHODS, Method
 
 MEASURED = (
     "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss",
     "test_accuracy", "sparsity", "kept",
 )  # fmt: skip
 """What is told of a network at each snapshot, of all that is told of those of the paper."""
-N_UPSTREAM = np.array(
-    [(a.measure in UPSTREAM) + (b.measure in UPSTREAM) for a, b in combinations(METHODS, 2)]
-)
-"""Of each pair of methods: how many of the two look upstream."""
-FAMILIES = {"within_upstream": 2, "within_downstream": 0, "between": 1}
-
 Rows = list[dict[str, Any]]
 Place = tuple[int, str]
 """A layer and a convention."""
@@ -203,7 +196,7 @@ class Look:
                     "layer": layer,
                     "convention": convention,
                     "n_unused": int((covariance.sum(axis=1) == 0).sum()),
-                    **families([found[method] for method in METHODS]),
+                    **families([found[method].labels for method in METHODS]),
                 }
             )
         return rows
@@ -234,15 +227,3 @@ class Look:
                     }
                 )
         return rows
-
-
-def families(found: Sequence[Modules]) -> dict[str, float]:
-    """Return the mean agreement of methods of one side, of the other, and across.
-
-    Parameters
-    ----------
-    found
-        Modules by each of the eight methods, in their order.
-    """
-    element = pairwise_agreement([modules.labels for modules in found], ["element"])["element"]
-    return {name: float(element[number == N_UPSTREAM].mean()) for name, number in FAMILIES.items()}

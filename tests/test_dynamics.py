@@ -13,7 +13,7 @@ from chapters import ROOT, glued, n_figures, parameter_names
 from experiments.analysis import both_conventions
 from experiments.chance import N_INPUTS, N_STEPS, null_rows, some
 from experiments.config import AnalysisConfig, Recipe, TrainingConfig
-from experiments.course import N_UPSTREAM, analyze, families
+from experiments.course import analyze
 from experiments.dynamics import (
     EPOCHS,
     EXPERIMENT,
@@ -225,17 +225,6 @@ def test_progress_counts_networks(digits, followed):
     told = []
     analyze(followed * 2, config, digits, progress=told.append)
     assert told == [1, 2]
-
-
-def test_agreement_is_averaged_within_and_across_the_sides():
-    halves = np.kron(np.eye(2), np.ones((2, 2)))
-    one = find_modules(halves)  # {0, 1}, {2, 3}
-    order = [0, 2, 1, 3]
-    other = find_modules(halves[np.ix_(order, order)])  # {0, 2}, {1, 3}
-    found = families([one if method.measure in UPSTREAM else other for method in METHODS])
-    # Each unit shares its cluster with one other in both, but not the same: 1/2.
-    assert found == {"within_upstream": 1, "within_downstream": 1, "between": 0.5}
-    assert [int((number == N_UPSTREAM).sum()) for number in (2, 1, 0)] == [6, 16, 6]
 
 
 # ----------------------------------------------------------------------------- grids and notebook

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from experiments.truth import expected_element
+
 ROUNDING = 1e-12
 
 
@@ -14,12 +16,9 @@ def element_and_chance(one: np.ndarray, other: np.ndarray) -> tuple[float, float
         Labels of shape ``[units]``; each name is a cluster, unused units (-1) are one too.
     """
     overlap = _overlap(one, other)
-    n, size_a, size_b = len(one), overlap.sum(axis=1)[:, None], overlap.sum(axis=0)
-    # Each overlap of a random permutation is hypergeometric.
-    mean = size_a * size_b / n
-    variance = mean * (n - size_a) * (n - size_b) / (n * (n - 1))
-    larger = n * np.maximum(size_a, size_b)
-    return (overlap**2 / larger).sum(), ((mean**2 + variance) / larger).sum()
+    sizes = overlap.sum(axis=1), overlap.sum(axis=0)
+    element = (overlap**2 / np.maximum.outer(*sizes)).sum() / len(one)
+    return float(element), expected_element(*sizes)
 
 
 def _overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
