@@ -12,7 +12,10 @@ from matplotlib.figure import Figure, SubFigure
 from experiments.report.units import Portraits
 from modlib.plotting import COLORS
 
-ALIKE, APART = "driven alike, acting apart", "driven apart, acting alike"
+ALIKE = "driven alike, acting apart"
+"""Name of the first kind of pair."""
+APART = "driven apart, acting alike"
+"""And of the second, its opposite."""
 SEES, DOES = COLORS["covariance"], COLORS["loss_hessian"]  # upstream is blue, downstream orange
 
 
