@@ -18,19 +18,22 @@ from modlib.similarity.matrix import Similarity
 TARGET_COLORS = {
     "none": "black",
     "up": plotting.COLORS["covariance"],
-    "down": plotting.COLORS["output_sensitivity"],
-    "both": "#009E73",
+    "down": plotting.COLORS["loss_hessian"],
+    "both": "#7A4FA3",
     "shuffled": "0.6",
 }
+"""The colour of each target: blue looks upstream, orange downstream, and purple is both."""
 SAID = {
-    "none": ("not pulled, or shuffled", (-4, -14)),
-    "up": ("pulled upstream", (-62, 8)),
-    "down": ("pulled downstream", (8, -2)),
-    "both": ("one assignment\nfor both", (6, -14)),
+    "none": "not pulled, or shuffled",  # which stand in one place
+    "up": "pulled upstream",
+    "down": "pulled downstream",
+    "both": "one assignment for both",
 }
-"""What stands beside the last point of a target, and how far from it, in points."""
+"""What stands beside the last point of a target."""
 DIALS = ("covariance", "output_sensitivity")
 """The measures that are pulled, upstream and downstream; both as released and normalised."""
+ROOMY = 0.4
+"""How far to the right an arm may end and still be named on its right."""
 
 
 def q_of_dials(model: MLP, inputs: Tensor) -> dict[str, float]:
@@ -48,7 +51,7 @@ def q_of_dials(model: MLP, inputs: Tensor) -> dict[str, float]:
     return {measure: float(np.mean(values)) for measure, values in every.items()}
 
 
-def dials_of(scores: pd.DataFrame, column: str = "q") -> pd.DataFrame:
+def dials_of(scores: pd.DataFrame, column: str = "q", convention: str = "released") -> pd.DataFrame:
     """Q upstream and downstream of every layer: columns ``covariance``, ``output_sensitivity``.
 
     Parameters
@@ -57,9 +60,11 @@ def dials_of(scores: pd.DataFrame, column: str = "q") -> pd.DataFrame:
         Rows of the table ``dials``.
     column
         ``"q"`` or ``"q_best"``.
+    convention
+        Of the similarities; what is pulled is as released.
     """
     chosen = scores[
-        scores["normalized"] & (scores["convention"] == "released") & scores["measure"].isin(DIALS)
+        scores["normalized"] & (scores["convention"] == convention) & scores["measure"].isin(DIALS)
     ]
     names = ["task", "target", "pull", "seed", "layer"]
     return chosen.pivot(index=names, columns="measure", values=column).reset_index()
@@ -80,17 +85,18 @@ def bounds(certificates: pd.DataFrame | None) -> pd.DataFrame:
     return found.round(3)
 
 
-def draw_dials(scores: pd.DataFrame, column: str = "q") -> Figure:
+def draw_dials(scores: pd.DataFrame, column: str = "q", convention: str = "released") -> Figure:
     """Draw Q downstream against Q upstream, a dot for each network, a panel for each layer.
 
-    A line leads from the networks that are not pulled through the means at each strength.
+    A line leads from the networks that are not pulled through the means at each strength; beside
+    its end stands how far it leads along each axis.
 
     Parameters
     ----------
-    scores, column
+    scores, column, convention
         As for :func:`dials_of`, of one task.
     """
-    found = dials_of(scores, column)
+    found = dials_of(scores, column, convention)
     layers = sorted(found["layer"].unique())
     figure, axes = plt.subplots(
         1, len(layers), figsize=(3.2 * len(layers), 3.3), sharex=True, sharey=True, squeeze=False
@@ -114,11 +120,31 @@ def _draw_arms(ax: Axes, found: pd.DataFrame) -> None:
         if target != "none" and not start.isna().any():
             means = np.vstack([start, means])
         ax.plot(*means.T, "o-", color=color, markersize=4, linewidth=1.2, label=target)
-        if target in SAID:  # shuffled stands where those do that are not pulled
-            text, offset = SAID[target]
-            ax.annotate(
-                text, means[-1], xytext=offset, textcoords="offset points", fontsize=8, color=color
-            )
+        if target in SAID:
+            _name_arm(ax, target, means[-1], means[-1] - start.to_numpy(), color)
+
+
+def _name_arm(ax: Axes, target: str, end: np.ndarray, way: np.ndarray, color: str) -> None:
+    """Say beside the end of an arm what it is, and how far it leads: to the right, and up."""
+    told = SAID[target]
+    if target in ("up", "down"):
+        across, along = (f"{round(part, 2) + 0.0:+.2f}" for part in way)
+        told += (
+            f"\n\N{RIGHTWARDS ARROW}\N{THIN SPACE}{across}  \N{UPWARDS ARROW}\N{THIN SPACE}{along}"
+        )
+    elif target == "both" and end[0] > ROOMY:
+        told = told.replace(" for", "\nfor")
+    is_far = end[0] > ROOMY  # and there is no room on its right
+    offset, ha, va = {
+        "none": ((-4, -6), "left", "top"),
+        "up": ((10, 7), "right", "bottom") if is_far else ((8, 0), "left", "center"),
+        "down": ((8, 0), "left", "bottom"),
+        "both": ((8, -3), "left", "top"),
+    }[target]
+    ax.annotate(
+        told.replace("-", "\N{MINUS SIGN}"), end, xytext=offset, textcoords="offset points", ha=ha,
+        va=va, fontsize=8, color=color,
+    )  # fmt: skip
 
 
 def draw_matrices(
@@ -235,7 +261,7 @@ def _draw_curves(ax: Axes, frame: pd.DataFrame) -> None:
 
 
 def draw_groups(panels: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw networks as dots and their means as bars, a group for each target.
+    """Draw networks as dots and their means as bars, a group for each target, with its mean.
 
     Parameters
     ----------
@@ -250,6 +276,8 @@ def draw_groups(panels: Mapping[str, pd.DataFrame]) -> Figure:
             ax.bar(place, values.mean(), 0.7, color=TARGET_COLORS[target], alpha=0.6)
             ax.plot(np.full(len(values), place), values, ".", color="black", markersize=3)
         ax.axhline(0.0, color="black", linewidth=0.6)
-        ax.set_xticks(range(len(targets)), targets, fontsize=7.5)
+        means = frame.groupby("target")["value"].mean()
+        told = [f"{target}\n{means[target]:.2f}" for target in targets]
+        ax.set_xticks(range(len(targets)), told, fontsize=7.5)
         ax.set_title(title, fontsize=9)
     return figure

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.report.dynamics import NETWORK
-from experiments.report.figures import REGULARIZER_TITLES
+from experiments.report.figures import REGULARIZER_TITLES, strength_text
 from modlib import plotting
 from modlib.similarity.measures import MEASURES, UPSTREAM
 
@@ -145,7 +145,8 @@ def _draw_regularizer(
     for name, (label, color) in FAMILIES.items():
         _draw_course(agreement, layers, name, color=color, label=label)
     first = snapshots.iloc[0]
-    accuracy.set_title(f"{REGULARIZER_TITLES[first['regularizer']]} {first['strength']:g}")
+    title = f"{REGULARIZER_TITLES[first['regularizer']]} {strength_text(first['strength'])}"
+    accuracy.set_title(title)
     _tick(agreement, snapshots)
 
 
