@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from experiments.report.figures import ACCENT_COLOR
 from modlib import plotting
 from modlib.clustering.find import find_modules
 from modlib.models import MLP
@@ -17,12 +18,12 @@ from modlib.similarity.matrix import Similarity
 
 TARGET_COLORS = {
     "none": "black",
-    "up": plotting.COLORS["covariance"],
-    "down": plotting.COLORS["loss_hessian"],
-    "both": "#7A4FA3",
+    "up": plotting.SIDE_COLORS["upstream"],
+    "down": plotting.SIDE_COLORS["downstream"],
+    "both": ACCENT_COLOR,
     "shuffled": "0.6",
 }
-"""The colour of each target: blue looks upstream, orange downstream, and purple is both."""
+"""The colour of each target: that of its side, or purple for both."""
 SAID = {
     "none": "not pulled, or shuffled",  # which stand in one place
     "up": "pulled upstream",

@@ -165,12 +165,11 @@ def _name_the_highest(ax: Axes, summary: pd.DataFrame) -> None:
     }  # fmt: skip
     if row["mean"] > NO_MORE:
         told = f"{plotting.NAMES[row['measure']]} {row['mean']:+.2f}"
-        color = plotting.COLORS[row["measure"]]
-        ax.annotate(told, (row["strength"], row["mean"]), (2, 4), color=color, **style)
+        ax.annotate(told, (row["strength"], row["mean"]), (2, 4), color="0.2", **style)
     if row["mean"] > ALONE * max(others["mean"].max(), NO_MORE):
         next_one = others.loc[others["mean"].idxmax()]
-        told = f"others at most {next_one['mean']:+.2f}"
-        ax.annotate(told, (row["strength"], next_one["mean"]), (2, 4), color="0.35", **style)
+        told = f"others ≤ {next_one['mean']:+.2f}"
+        ax.annotate(told, (row["strength"], next_one["mean"]), (2, 4), color="0.2", **style)
 
 
 # ------------------------------------------------------------------------------------ by measure

@@ -18,7 +18,7 @@ from experiments.pairs import N_HEADS, SOURCES
 from experiments.planted import planted_labels
 from experiments.report.chapters.crossed import TRUTH_COLORS
 from experiments.report.crossed import METHOD, NETWORK, Crossed
-from experiments.report.figures import CONVENTION_NAMES, REGULARIZER_TITLES
+from experiments.report.figures import CATEGORY_COLORS, CONVENTION_NAMES, REGULARIZER_TITLES
 from experiments.report.worth import SEEDS
 from experiments.truth import TRUTHS
 from modlib import plotting
@@ -30,10 +30,6 @@ FOUND, NOTHING = 0.5, 0.1
 """Recoveries above the one are called found in figures, below the other none: as in the rules."""
 KINDS = [f"{source} → {head + 1}" for source, head in product(SOURCES, range(N_HEADS))]
 """The four kinds of unit of a planted first layer, in their order."""
-MODULE_COLORS = (
-    "#332288", "#DDCC77", "#44AA99", "#CC6677", "#88CCEE", "#117733", "#AA4499", "#999933",
-)  # fmt: skip
-"""Of modules by falling size, and again from the first where there are more: Paul Tol's muted."""
 _UNUSED, _EMPTY = "0.85", "white"
 _MARKERS = {"source": "o", "head": "s"}
 _REGULARIZERS = ("l2", "l1", "dropout")
@@ -287,8 +283,8 @@ _KINDS_OF_TWO = tuple(product(range(2), range(2)))
 
 
 def _draw_square(ax: Axes, image: np.ndarray) -> None:
-    colors = [_EMPTY, _UNUSED, *MODULE_COLORS]
-    shown = np.where(image < 0, image, image % len(MODULE_COLORS)) + 2
+    colors = [_EMPTY, _UNUSED, *CATEGORY_COLORS]
+    shown = np.where(image < 0, image, image % len(CATEGORY_COLORS)) + 2
     ax.imshow(
         shown, cmap=ListedColormap(colors), vmin=-0.5, vmax=len(colors) - 0.5,
         interpolation="none",
