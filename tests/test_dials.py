@@ -1,6 +1,7 @@
 """Tests of the experiment on training for modules, from the objective to the rows."""
 
 import json
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -476,6 +477,17 @@ def test_arms_lead_from_networks_that_are_not_pulled_through_the_strengths():
     assert arm.get_xdata() == pytest.approx([0.1, 0.2, 0.4])
     assert arm.get_ydata() == pytest.approx([0.1, 0.1, 0.1])
     assert [one.get_title() for one in figure.axes] == ["layer 1", "layer 2"]
+    # It leads from 0.1 to 0.4, to the right.
+    assert [text.get_text().split("\n")[0] for text in ax.texts] == [
+        "not pulled, or shuffled", "pulled upstream",
+    ]  # fmt: skip
+    assert re.findall(r"[+\u2212]\d\.\d\d", ax.texts[1].get_text()) == ["+0.30", "+0.00"]
+
+
+def test_dials_can_be_drawn_as_printed():
+    figure = drawings.draw_dials(scores(lambda *_: 0.5), convention="printed")
+    dots = [line for line in figure.axes[0].lines if line.get_linestyle() == "None"]
+    assert {value for line in dots for value in line.get_xdata()} == {-1.0}
 
 
 def test_accuracy_is_drawn_by_level():
@@ -555,7 +567,8 @@ def test_groups_are_drawn_with_every_network():
     frame = by_target(lambda target, pull, seed: seed + (target == "down"))
     (ax,) = drawings.draw_groups({"learnt": frame[frame["pull"] != 0.1]}).axes
     assert [bar.get_height() for bar in ax.patches] == pytest.approx([0.5, 0.5, 1.5])
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["none", "up", "down"]
+    told = [label.get_text() for label in ax.get_xticklabels()]
+    assert told == ["none\n0.50", "up\n0.50", "down\n1.50"]
     assert [sorted(line.get_ydata()) for line in ax.lines if line.get_marker() == "."] == [
         [0, 1], [0, 1], [1, 2],
     ]  # fmt: skip

@@ -138,7 +138,7 @@ def _name_arm(ax: Axes, target: str, end: np.ndarray, way: np.ndarray, color: st
     is_far = end[0] > ROOMY  # and there is no room on its right
     offset, ha, va = {
         "none": ((-4, -6), "left", "top"),
-        "up": ((10, 7), "right", "bottom") if is_far else ((8, 0), "left", "center"),
+        "up": ((10, 7), "right", "bottom") if is_far else ((8, -1), "left", "bottom"),
         "down": ((8, 0), "left", "bottom"),
         "both": ((8, -3), "left", "top"),
     }[target]

@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.report.chapters.excess import NO_MORE
 from experiments.report.dynamics import NETWORK
 from experiments.report.figures import REGULARIZER_TITLES, strength_text, write_note
 from modlib import plotting
@@ -65,12 +66,12 @@ def way_made(frame: pd.DataFrame, column: str, epoch: float = 1.0) -> float:
     column
         What makes its way.
     epoch
-        At which to look; NaN if there is no such snapshot.
+        At which to look. The share is NaN if there is no such snapshot, or no way.
     """
     values = frame.assign(value=frame[column].astype(float))
     at = values[~values["final"]].groupby("epoch")["value"].mean()
     start, end = at.get(0.0, np.nan), values.loc[values["final"], "value"].mean()
-    return float((at.get(epoch, np.nan) - start) / (end - start))
+    return float((at.get(epoch, np.nan) - start) / (end - start)) if end != start else np.nan
 
 
 def excess_gained(raw: pd.DataFrame) -> pd.Series:
@@ -83,7 +84,7 @@ def excess_gained(raw: pd.DataFrame) -> pd.Series:
     """
     before = raw[~raw["final"] & (raw["epoch"] == 0)].groupby("measure")["excess"].mean()
     gained = raw[raw["final"]].groupby("measure")["excess"].mean() - before
-    return gained.sort_values(ascending=False)
+    return gained.sort_values(ascending=False, kind="stable")
 
 
 def draw_modularity(scores: pd.DataFrame) -> Figure:
@@ -157,7 +158,7 @@ def draw_courses(
     for ax, label in zip(axes[:, 0], COURSES, strict=True):
         ax.set_ylabel(label)
     for ax in axes[[1, 3], 0]:
-        ax.legend(fontsize=6.5)
+        ax.legend(fontsize=7)
     figure.supxlabel("epochs", fontsize=9)
     return figure
 
@@ -169,10 +170,9 @@ def _draw_regularizer(
     accuracy, q, excess, agreement = column
     _draw_course(accuracy, snapshots, "test_accuracy", color="black")
     made = way_made(snapshots, "test_accuracy")
-    write_note(accuracy, f"{made:.0%} of its way\nafter one epoch", "lower right")
-    gained = excess_gained(raw)
-    told = f"{plotting.NAMES[gained.index[0]]} {gained.iloc[0]:+.2f},\nothers ≤"
-    write_note(excess, f"{told} {gained.iloc[1]:+.2f}".replace("-", "\N{MINUS SIGN}"))
+    if np.isfinite(made):
+        write_note(accuracy, f"{made:.0%} of its way\nafter one epoch", "lower right")
+    write_note(excess, _told_of_gains(excess_gained(raw)))
     for measure in MEASURES:
         mine = _of(raw, measure=measure)
         style = {"color": plotting.COLORS[measure], "label": plotting.NAMES[measure]}
@@ -185,6 +185,14 @@ def _draw_regularizer(
     title = f"{REGULARIZER_TITLES[first['regularizer']]} {strength_text(first['strength'])}"
     accuracy.set_title(title)
     _tick(agreement, snapshots)
+
+
+def _told_of_gains(gained: pd.Series) -> str:
+    """Say which measure gains the most, and how much the others do at most."""
+    if gained.iloc[0] < NO_MORE:
+        return f"none gains {NO_MORE}"
+    told = f"{plotting.NAMES[gained.index[0]]} {gained.iloc[0]:+.2f},\nothers"
+    return f"{told} ≤ {gained.iloc[1]:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 # ------------------------------------------------------------------------------------------- parts

@@ -417,7 +417,7 @@ def draw_emergent(scores: pd.DataFrame) -> Figure:
             style = {"transform": ax.transAxes, "ha": "center", "va": "top", "fontsize": 8}
             middle = (place + 0.5) / len(SIDES)
             ax.text(middle, 0.98, f"{name} methods", color="0.4", **style)
-            ax.text(middle, 0.88, told, color=_color_of(seen), weight="bold", **style)
+            ax.text(middle, 0.88, told, color=_color_of(seen), **style)
     axes[0, 0].set_ylim(-0.15, 1.4)
     axes[0, 0].set_yticks([0, 0.5, 1])
     for ax in axes[:, 0]:
