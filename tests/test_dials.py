@@ -23,6 +23,7 @@ from experiments.dials import (
     PULLS,
     SEEDS,
     TABLES,
+    USUAL,
     DialsConfig,
     certified_layers,
     certified_matrices,
@@ -529,6 +530,7 @@ def test_bounds_are_listed_by_target_and_layer():
     found = drawings.bounds(certificates)
     assert list(found.index) == [("none", 1), ("none", 2), ("up", 1), ("up", 2)]
     assert found.loc[("up", 2), ("upper", "covariance")] == 0.612
+    assert set(found.columns.get_level_values("measure")) == {"covariance", "output sensitivity"}
     assert not len(drawings.bounds(None))
 
 
@@ -561,6 +563,17 @@ def test_curves_are_means_by_pull_and_their_shades_standard_errors():
     edges = np.vstack([path.vertices for path in ax.collections[0].get_paths()])
     assert edges[:, 1].min() == pytest.approx(0.1)  # of 0.1 and 2.1 the standard error is 1
     assert edges[:, 1].max() == pytest.approx(3.0)
+
+
+def test_the_target_that_is_furthest_at_the_usual_pull_is_written_into_its_panel():
+    frame = by_target(lambda target, pull, seed: {"none": 1.0, "up": 0.4, "down": 1.5}[target])
+    assert drawings.furthest(frame, pull=1.0) == ("up", pytest.approx(-0.6))
+    assert drawings.furthest(frame, pull=2.0) is None
+    assert drawings.furthest(frame[frame["target"] != "none"], pull=1.0) is None
+    assert not drawings.draw_curves({"a": frame}).axes[0].texts  # there is none at that pull
+    frame["pull"] = frame["pull"].replace(1.0, USUAL)
+    (note,) = drawings.draw_curves({"a": frame}).axes[0].texts
+    assert note.get_text() == "pulled up: \u22120.6\nat a pull of 0.3"
 
 
 def test_groups_are_drawn_with_every_network():

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from experiments.report.figures import ACCENT_COLOR
+from experiments.dials import USUAL
+from experiments.report.figures import ACCENT_COLOR, write_note
 from modlib import plotting
 from modlib.clustering.find import find_modules
 from modlib.models import MLP
@@ -31,6 +32,11 @@ SAID = {
     "both": "one assignment for both",
 }
 """What stands beside the last point of a target."""
+NAMES = {
+    "none": "not pulled", "up": "pulled up", "down": "pulled down", "both": "both at once",
+    "shuffled": "shuffled",
+}  # fmt: skip
+"""What each target is called where there is less room."""
 DIALS = ("covariance", "output_sensitivity")
 """The measures that are pulled, upstream and downstream; both as released and normalised."""
 ROOMY = 0.4
@@ -83,7 +89,7 @@ def bounds(certificates: pd.DataFrame | None) -> pd.DataFrame:
     if certificates is None:
         return pd.DataFrame(columns=shown)
     found = certificates.set_index(names)[shown].unstack("measure").sort_index()
-    return found.round(3)
+    return found.round(3).rename(columns=plotting.TITLES)
 
 
 def draw_dials(scores: pd.DataFrame, column: str = "q", convention: str = "released") -> Figure:
@@ -223,7 +229,8 @@ def per_network(frame: pd.DataFrame, column: str, **values: object) -> pd.DataFr
 def draw_curves(panels: Mapping[str, pd.DataFrame], n_columns: int = 2) -> Figure:
     """Draw means over networks against the pull, a line for each target.
 
-    Shades are standard errors. A dashed line is the mean of networks that are not pulled.
+    Shades are standard errors. A dashed line is the mean of networks that are not pulled. Written
+    into each panel is which target is furthest from it at the usual pull, and by how much.
 
     Parameters
     ----------
@@ -244,8 +251,27 @@ def draw_curves(panels: Mapping[str, pd.DataFrame], n_columns: int = 2) -> Figur
     for ax in axes[-1]:
         ax.set_xlabel("pull")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    names = [NAMES[label] for label in labels]
+    figure.legend(handles, names, loc="outside upper center", ncols=len(labels), columnspacing=1.2)
     return figure
+
+
+def furthest(frame: pd.DataFrame, pull: float = USUAL) -> tuple[str, float] | None:
+    """Find which target is furthest from networks that are not pulled, and by how much.
+
+    Parameters
+    ----------
+    frame
+        As :func:`per_network` returns it.
+    pull
+        At which to look; None is returned if there is nothing at it, or nothing to hold it against.
+    """
+    means = frame[np.isclose(frame["pull"], pull)].groupby("target")["value"].mean()
+    way = (means - frame.loc[frame["target"] == "none", "value"].mean()).dropna()
+    if way.empty:
+        return None
+    target = str(way.abs().idxmax())
+    return target, float(way[target])
 
 
 def _draw_curves(ax: Axes, frame: pd.DataFrame) -> None:
@@ -259,6 +285,11 @@ def _draw_curves(ax: Axes, frame: pd.DataFrame) -> None:
             ax.fill_between(mean.index, mean - error, mean + error, color=color, alpha=0.2,
                             linewidth=0)  # fmt: skip
     ax.set_xscale("log")
+    if found := furthest(frame):
+        target, way = found
+        told = f"{NAMES[target]}: {way:+.2g}\nat a pull of {USUAL:g}"
+        place = "upper left" if way > 0 else "lower left"  # where the curves lead away from
+        write_note(ax, told.replace("-", "\N{MINUS SIGN}"), place)
 
 
 def draw_groups(panels: Mapping[str, pd.DataFrame]) -> Figure:
