@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from experiments.dials import USUAL
-from experiments.report.figures import ACCENT_COLOR, write_note
+from experiments.report.figures import ACCENT_COLOR, strength_text, write_note
 from modlib import plotting
 from modlib.clustering.find import find_modules
 from modlib.models import MLP
@@ -144,7 +144,7 @@ def _name_arm(ax: Axes, target: str, end: np.ndarray, way: np.ndarray, color: st
     is_far = end[0] > ROOMY  # and there is no room on its right
     offset, ha, va = {
         "none": ((-4, -6), "left", "top"),
-        "up": ((10, 7), "right", "bottom") if is_far else ((8, -1), "left", "bottom"),
+        "up": ((10, 7), "right", "bottom") if is_far else ((18, 0), "left", "bottom"),
         "down": ((8, 0), "left", "bottom"),
         "both": ((8, -3), "left", "top"),
     }[target]
@@ -285,10 +285,14 @@ def _draw_curves(ax: Axes, frame: pd.DataFrame) -> None:
             ax.fill_between(mean.index, mean - error, mean + error, color=color, alpha=0.2,
                             linewidth=0)  # fmt: skip
     ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(lambda pull, _: strength_text(pull))
     if found := furthest(frame):
         target, way = found
         told = f"{NAMES[target]}: {way:+.2g}\nat a pull of {USUAL:g}"
-        place = "upper left" if way > 0 else "lower left"  # where the curves lead away from
+        low, high = ax.get_ylim()
+        room = 0.22 * (high - low)  # on the side that the curves lead to, so that none is hidden
+        ax.set_ylim(*((low, high + room) if way > 0 else (low - room, high)))
+        place = "upper left" if way > 0 else "lower left"
         write_note(ax, told.replace("-", "\N{MINUS SIGN}"), place)
 
 

@@ -414,7 +414,12 @@ def draw_emergent(scores: pd.DataFrame) -> Figure:
             of_truths = here[here["side"] == name].groupby("truth")["recovery"].mean()
             seen = [truth for truth in TRUTHS if of_truths.get(truth, 0.0) > NOTHING]
             told = f"see some of {_all_of(seen)}" if seen else "see neither"
-            style = {"transform": ax.transAxes, "ha": "center", "va": "top", "fontsize": 8}
+            style: dict[str, Any] = {
+                "transform": ax.transAxes,
+                "ha": "center",
+                "va": "top",
+                "fontsize": 8,
+            }
             middle = (place + 0.5) / len(SIDES)
             ax.text(middle, 0.98, f"{name} methods", color="0.4", **style)
             ax.text(middle, 0.88, told, color=_color_of(seen), **style)
