@@ -149,8 +149,8 @@ def _name_arm(ax: Axes, target: str, end: np.ndarray, way: np.ndarray, color: st
         "both": ((8, -3), "left", "top"),
     }[target]
     ax.annotate(
-        told.replace("-", "\N{MINUS SIGN}"), (end[0], end[1]), xytext=offset, textcoords="offset points", ha=ha,
-        va=va, fontsize=8, color=color,
+        told.replace("-", "\N{MINUS SIGN}"), (end[0], end[1]), xytext=offset,
+        textcoords="offset points", ha=ha, va=va, fontsize=8, color=color,
     )  # fmt: skip
 
 
