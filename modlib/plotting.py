@@ -3,6 +3,7 @@
 Colours follow the paper's scheme of eight methods: blues look upstream, oranges downstream; the
 dark shade marks moments (covariance, Hessian), the light one sensitivities; normalised methods
 are drawn dashed. The palette is Okabe and Ito's (2008), made for every kind of colour vision.
+What has a sign goes from purple to green, so that blue and orange mean nothing but the sides.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
+from matplotlib.patheffects import withStroke
 
 from modlib.similarity.measures import MEASURES, METHODS, UPSTREAM
 
@@ -23,10 +25,14 @@ _TITLES = {"loss_hessian": "loss Hessian"}
 _NAMES = {"input_sensitivity": "input sens.", "output_sensitivity": "output sens."}
 COLORS = {name: _COLORS.get(name, "0.5") for name in MEASURES}
 """The colour of each measure; grey for those that have none yet."""
+SIDE_COLORS = {"upstream": COLORS["covariance"], "downstream": COLORS["loss_hessian"]}
+"""The colour of each side, where measures are not told apart."""
 TITLES = {name: _TITLES.get(name, name.replace("_", " ")) for name in MEASURES}
 """The name of each measure in words."""
 NAMES = {name: _NAMES.get(name, TITLES[name]) for name in MEASURES}
 """A shorter one, for labels."""
+SIGNED_COLORMAP = "PRGn"
+"""From purple, less than nothing, to green; safe for every kind of colour vision."""
 N_UPSTREAM = sum(method.measure in UPSTREAM for method in METHODS)
 """How many methods look upstream: they come first."""
 
@@ -99,7 +105,7 @@ def draw_agreement(
 def draw_agreement_change(
     ax: Axes, change: np.ndarray, names: Sequence[str], *, n_upstream: int = N_UPSTREAM
 ) -> AxesImage:
-    """Draw a difference of two agreements, numbers included: blue where it fell, red where it rose.
+    """Draw a difference of two agreements, purple where it fell, green where it rose.
 
     Parameters
     ----------
@@ -112,7 +118,7 @@ def draw_agreement_change(
     n_upstream
         How many of them look upstream: where the line stands.
     """
-    image = ax.imshow(change, cmap="RdBu_r", vmin=-0.5, vmax=0.5)
+    image = ax.imshow(change, cmap=SIGNED_COLORMAP, vmin=-0.5, vmax=0.5)
     for (row, column), value in np.ndenumerate(change):
         color = "white" if abs(value) > 0.35 else "black"
         ax.text(column, row, f"{value:+.2f}", ha="center", va="center", color=color, fontsize=6)
@@ -144,13 +150,68 @@ def draw_agreement_map(
     n_upstream
         How many of the methods look upstream.
     """
-    image = ax.imshow(matrix, cmap="RdBu_r" if change else "viridis", vmin=low, vmax=high)
+    cmap = SIGNED_COLORMAP if change else "viridis"
+    image = ax.imshow(matrix, cmap=cmap, vmin=low, vmax=high)
     border, color = n_upstream - 0.5, "black" if change else "white"
     ax.axhline(border, color=color, linewidth=0.8)
     ax.axvline(border, color=color, linewidth=0.8)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return image
+
+
+def block_means(
+    agreement: np.ndarray, n_upstream: int = N_UPSTREAM
+) -> tuple[dict[str, float], float]:
+    """Average what methods of one side have in common, and what those of two.
+
+    Parameters
+    ----------
+    agreement
+        Shape ``[methods, methods]``; the methods that look upstream come first.
+    n_upstream
+        How many of them do.
+
+    Returns
+    -------
+    tuple
+        The mean of each side, without the diagonal, and that between the sides.
+    """
+    blocks = {"upstream": slice(n_upstream), "downstream": slice(n_upstream, None)}
+    means = {}
+    for side, block in blocks.items():
+        own = agreement[block, block]
+        means[side] = float(np.nanmean(own[~np.eye(len(own), dtype=bool)]))
+    return means, float(np.nanmean(agreement[:n_upstream, n_upstream:]))
+
+
+def write_block_means(
+    ax: Axes, agreement: np.ndarray, form: str = ".2f", *, n_upstream: int = N_UPSTREAM
+) -> Axes:
+    """Write the mean of each block, as :func:`block_means` has it, into its middle.
+
+    Parameters
+    ----------
+    ax
+        With a map of the same agreement.
+    agreement
+        Shape ``[methods, methods]``.
+    form
+        Of the numbers.
+    n_upstream
+        How many of the methods look upstream.
+    """
+    sides, between = block_means(agreement, n_upstream)
+    middles = (n_upstream - 1) / 2, (n_upstream + len(agreement) - 1) / 2
+    for x, column in zip(middles, sides, strict=True):
+        for y, row in zip(middles, sides, strict=True):
+            mean = format(sides[row] if row == column else between, form)
+            ax.text(
+                x, y, mean.replace("-", "\u2212"), ha="center", va="center", fontsize=8,
+                color="white", weight="bold",
+                path_effects=[withStroke(linewidth=2, foreground="black")],
+            )  # fmt: skip
+    return ax
 
 
 def _frame_methods(ax: Axes, names: Sequence[str], n_upstream: int, color: str) -> None:

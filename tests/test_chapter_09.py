@@ -13,6 +13,7 @@ from experiments.recovery import analyze
 from experiments.report.crossed import read_crossed
 from experiments.training.heads import train_heads
 from experiments.truth import recovery
+from modlib.similarity.conventions import CONVENTIONS
 
 CHAPTER = "09-truth"
 SMALL = {"shuffles": 200, "as_told": False}
@@ -75,6 +76,18 @@ def test_recoveries_are_those_of_the_tables(page, small_crossed):
     assert numbers["truth-3c-released"] == numbers["truth-3c-printed"]
 
 
+def test_the_text_tells_of_both_tabs(page, small_crossed):
+    numbers, scores = glued(page), read_crossed(small_crossed).scores
+    scores = scores.query("layer == 1 and leak == 0 and by == 'construction' and truth == 'head'")
+    down = scores[scores["measure"].isin(["output_sensitivity", "loss_hessian"])]
+    for convention in CONVENTIONS:
+        own = down[down["convention"] == convention]
+        expected = pytest.approx(own.groupby("seed")["recovery"].mean().mean())
+        assert numbers[f"truth-2a-{convention}"] == expected
+    # Of the covariance, whose square the tabs part: the source, raw or normalised as in the rules.
+    assert numbers["truth-3a-released"] > numbers["truth-3b-released"]
+
+
 def test_the_truth_found_is_that_of_the_marked_assignments(page, small_crossed):
     numbers = glued(page)
     scores = read_crossed(small_crossed).scores
@@ -102,7 +115,7 @@ def test_four_kinds_recover_a_third_of_each_truth(page):
 
 
 def test_every_figure_is_drawn_and_every_question_answered_by_both_searches(page):
-    assert n_figures(page) == 5
+    assert n_figures(page) == 7
     said = texts(page)
     for number in range(1, 8):
         assert said.count(f"hypotheses.html#truth-{number}") == 2

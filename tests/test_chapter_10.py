@@ -4,6 +4,7 @@ import pytest
 from chapters import glued, n_figures, run, texts
 
 from experiments.report.frames import kept, read_results
+from modlib.similarity.conventions import CONVENTIONS
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,21 @@ def test_numbers_are_those_of_the_tables(chapter, small_results):
     assert numbers["near"] == 300
 
 
+def test_the_text_tells_of_both_tabs(chapter, small_results):
+    numbers, nulls = glued(chapter), kept(read_results(small_results).nulls)
+    weak = nulls.query(
+        "regularizer == 'l2' and seed > 0 and null == 'rotation' and not normalized"
+        " and measure == 'input_sensitivity'"
+    )
+    weak = weak[weak["strength"] == weak["strength"].min()]
+    for convention in CONVENTIONS:
+        own = weak[weak["convention"] == convention]
+        expected = pytest.approx((own["q"] - own["null_mean"]).mean())
+        assert numbers[f"weak-input-{convention}"] == expected
+        for part in ("1a", "1b", "2a", "2b"):
+            assert f"chance-{part}-{convention}-effect" in numbers
+
+
 def test_planted_layers_are_found_and_rotated_ones_are_not(chapter):
     numbers = glued(chapter)
     assert numbers["low-planted"] > 90
@@ -36,7 +52,7 @@ def test_planted_layers_are_found_and_rotated_ones_are_not(chapter):
 
 
 def test_every_figure_is_drawn_and_the_page_says_which_run_made_them(chapter):
-    assert n_figures(chapter) == 6
+    assert n_figures(chapter) == 7
     assert texts(chapter).count("Drawn from 21 networks of the sweep") == 1
 
 

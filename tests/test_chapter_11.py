@@ -1,6 +1,7 @@
 """Chapter 11: what breaks when modules are silenced, on a small sweep of digits."""
 
 import shutil
+from itertools import product
 
 import numpy as np
 import papermill
@@ -10,6 +11,7 @@ from small import seal
 
 from experiments.report.frames import read_results
 from experiments.report.worth import score
+from modlib.similarity.conventions import CONVENTIONS
 from modlib.similarity.measures import UPSTREAM
 
 CHAPTER = "11-cause"
@@ -35,6 +37,16 @@ def test_scores_are_those_of_the_tables(page, small_results):
     assert 0 <= numbers["significant-upstream-1-printed"] <= 100
     assert numbers["least-p"] == pytest.approx(1 / 11)  # of ten random assignments
     assert numbers["least-share"] == pytest.approx(100 / 11 / 0.05)
+
+
+def test_the_text_tells_of_both_tabs(page, small_results):
+    numbers, rows = glued(page), score(seen(read_results(small_results).lesions))
+    rows = rows.query("not signed and ablation == 'mean'")
+    is_up = rows["measure"].isin(UPSTREAM)
+    for convention, layer, side in product(CONVENTIONS, (1, 2), ("upstream", "downstream")):
+        own = rows[(is_up == (side == "upstream")) & (rows["layer"] == layer)]
+        expected = own.loc[own["convention"] == convention, "score"].mean()
+        assert numbers[f"score-{side}-{layer}-{convention}"] == pytest.approx(expected)
 
 
 def test_gaps_are_upstream_less_downstream(page, small_results):
@@ -65,7 +77,7 @@ def test_the_running_example_is_measured_live(page):
 
 
 def test_every_figure_is_drawn_and_every_question_answered(page):
-    assert n_figures(page) == 6
+    assert n_figures(page) == 7
     said = texts(page)
     for number in range(1, 8):
         assert said.count(f"hypotheses.html#cause-{number}") == 1

@@ -1,6 +1,7 @@
 """Tests of the experiment on training for modules, from the objective to the rows."""
 
 import json
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -22,6 +23,7 @@ from experiments.dials import (
     PULLS,
     SEEDS,
     TABLES,
+    USUAL,
     DialsConfig,
     certified_layers,
     certified_matrices,
@@ -476,6 +478,17 @@ def test_arms_lead_from_networks_that_are_not_pulled_through_the_strengths():
     assert arm.get_xdata() == pytest.approx([0.1, 0.2, 0.4])
     assert arm.get_ydata() == pytest.approx([0.1, 0.1, 0.1])
     assert [one.get_title() for one in figure.axes] == ["layer 1", "layer 2"]
+    # It leads from 0.1 to 0.4, to the right.
+    assert [text.get_text().split("\n")[0] for text in ax.texts] == [
+        "not pulled, or shuffled", "pulled upstream",
+    ]  # fmt: skip
+    assert re.findall(r"[+\u2212]\d\.\d\d", ax.texts[1].get_text()) == ["+0.30", "+0.00"]
+
+
+def test_dials_can_be_drawn_as_printed():
+    figure = drawings.draw_dials(scores(lambda *_: 0.5), convention="printed")
+    dots = [line for line in figure.axes[0].lines if line.get_linestyle() == "None"]
+    assert {value for line in dots for value in line.get_xdata()} == {-1.0}
 
 
 def test_accuracy_is_drawn_by_level():
@@ -517,6 +530,7 @@ def test_bounds_are_listed_by_target_and_layer():
     found = drawings.bounds(certificates)
     assert list(found.index) == [("none", 1), ("none", 2), ("up", 1), ("up", 2)]
     assert found.loc[("up", 2), ("upper", "covariance")] == 0.612
+    assert set(found.columns.get_level_values("measure")) == {"covariance", "output sensitivity"}
     assert not len(drawings.bounds(None))
 
 
@@ -551,11 +565,23 @@ def test_curves_are_means_by_pull_and_their_shades_standard_errors():
     assert edges[:, 1].max() == pytest.approx(3.0)
 
 
+def test_the_target_that_is_furthest_at_the_usual_pull_is_written_into_its_panel():
+    frame = by_target(lambda target, pull, seed: {"none": 1.0, "up": 0.4, "down": 1.5}[target])
+    assert drawings.furthest(frame, pull=1.0) == ("up", pytest.approx(-0.6))
+    assert drawings.furthest(frame, pull=2.0) is None
+    assert drawings.furthest(frame[frame["target"] != "none"], pull=1.0) is None
+    assert not drawings.draw_curves({"a": frame}).axes[0].texts  # there is none at that pull
+    frame["pull"] = frame["pull"].replace(1.0, USUAL)
+    (note,) = drawings.draw_curves({"a": frame}).axes[0].texts
+    assert note.get_text() == "pulled up: \u22120.6\nat a pull of 0.3"
+
+
 def test_groups_are_drawn_with_every_network():
     frame = by_target(lambda target, pull, seed: seed + (target == "down"))
     (ax,) = drawings.draw_groups({"learnt": frame[frame["pull"] != 0.1]}).axes
     assert [bar.get_height() for bar in ax.patches] == pytest.approx([0.5, 0.5, 1.5])
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["none", "up", "down"]
+    told = [label.get_text() for label in ax.get_xticklabels()]
+    assert told == ["none\n0.50", "up\n0.50", "down\n1.50"]
     assert [sorted(line.get_ydata()) for line in ax.lines if line.get_marker() == "."] == [
         [0, 1], [0, 1], [1, 2],
     ]  # fmt: skip

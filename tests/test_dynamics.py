@@ -358,11 +358,34 @@ def test_courses_have_a_column_for_each_regularizer():
     snapshots = scores.assign(test_accuracy=0.9)
     layers = scores.assign(within_upstream=0.1, within_downstream=0.2, between=0.3)
     axes = np.array(drawings.draw_courses(snapshots, layers, scores, "printed").axes).reshape(4, 2)
-    assert [ax.get_title() for ax in axes[0]] == ["L2 penalty 1e-05", "dropout 0.5"]
+    assert [ax.get_title() for ax in axes[0]] == ["L2 penalty 1e-5", "dropout 0.5"]
+    # Accuracy is 0.9 throughout; excess rises by 3 in the one and by 2 in the other.
+    assert [ax.texts[0].get_text() for ax in axes[2]] == [
+        "covariance +3.00,\nothers ≤ +3.00", "covariance +2.00,\nothers ≤ +2.00",
+    ]  # fmt: skip
     excess = [list(line.get_ydata()) for line in axes[2, 0].lines[:4]]
     assert excess == [[-0.5, 0.5, 1.5, 2.5]] * 4
     families_drawn = [line.get_ydata()[0] for line in axes[3, 0].lines]
     assert families_drawn == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_the_way_made_after_one_epoch_is_a_share_of_the_whole():
+    frame = pd.DataFrame(
+        {"epoch": [0.0, 1.0, 16.0, 30.0], "final": [False] * 3 + [True], "q": [0.1, 0.4, 0.2, 0.5]}
+    )
+    assert drawings.way_made(frame, "q") == pytest.approx(0.75)
+    assert np.isnan(drawings.way_made(frame, "q", epoch=2.0))
+
+
+def test_gains_of_excess_are_from_untrained_to_final_the_highest_first():
+    frame = pd.DataFrame(
+        {"measure": name, "epoch": epoch, "final": epoch == 9.0, "excess": value}
+        for name, values in (("covariance", (0.1, 0.9, 0.11)), ("loss_hessian", (0.0, 0.0, 0.3)))
+        for epoch, value in zip((0.0, 1.0, 9.0), values, strict=True)
+    )  # fmt: skip
+    gained = drawings.excess_gained(frame)
+    assert list(gained.index) == ["loss_hessian", "covariance"]
+    assert gained.tolist() == pytest.approx([0.3, 0.01])
 
 
 def test_the_default_epochs_can_be_asked_for():

@@ -76,31 +76,38 @@ def test_levels_count_the_p_values_there_can_be():
     planted, rotated = figure.axes
     assert [bar.get_height() for bar in planted.patches] == [3, 0, 0, 0]
     assert [bar.get_height() for bar in rotated.patches] == [0, 1, 0, 1]
-    assert [ax.get_title() for ax in figure.axes] == ["planted", "rotated"]
+    # With three draws no p value can be low.
+    assert [ax.get_title() for ax in figure.axes] == [
+        "planted: 0 % are 0.05 or less", "rotated: 0 % are 0.05 or less",
+    ]  # fmt: skip
+    many = excess.draw_levels({"planted": np.array([0.05, 0.05, 0.1, 0.05])}, 19)
+    assert many.axes[0].get_title() == "planted: 75 % are 0.05 or less"
     # By chance each of four values has a fourth of the layers.
     assert [ax.lines[0].get_ydata()[0] for ax in figure.axes] == [0.75, 0.5]
 
 
-def test_strengths_stand_by_convention_and_regulariser_and_the_highest_is_named(nulls):
+def test_strengths_stand_by_regulariser_and_the_highest_is_named(nulls):
     rotated = excess.over(nulls, "rotation").query("not normalized")
-    rotated.loc[(rotated["convention"] == "released") & (rotated["strength"] == 0.4), "excess"] += (
-        0.1 * (rotated["measure"] == "loss_hessian")
-    )
+    is_one = (rotated["measure"] == "loss_hessian") & (rotated["strength"] == 0.4)
+    rotated.loc[is_one & (rotated["convention"] == "released"), "excess"] += 0.1
+    rotated.loc[is_one & (rotated["convention"] == "printed"), "excess"] += 0.5
     rotated.loc[rotated["regularizer"] == "l2", "excess"] = 0.01
-    figure = excess.draw_strengths(rotated)
-    axes = np.reshape(figure.axes, (4, 2))
-    assert [ax.get_ylabel() for ax in axes[:, 0]] == [
-        "Q, as printed", "excess, as printed", "Q, as released", "excess, as released",
-    ]  # fmt: skip
+    axes = np.reshape(excess.draw_strengths(rotated, "released").axes, (2, 2))
+    assert [ax.get_ylabel() for ax in axes[:, 0]] == ["modularity Q", "excess"]
     curves = {
         line.get_label(): line.get_ydata() for line in axes[0, 1].lines if line.get_marker() == "."
     }
     assert list(curves) == [plotting.NAMES[name] for name in MEASURES]
     for place, drawn in enumerate(curves.values()):
         np.testing.assert_allclose(drawn, [0.1 * place + 0.03, 0.1 * place + 0.23])
-    assert [text.get_text() for text in axes[3, 1].texts] == ["loss Hessian"]
+    assert [text.get_text() for text in axes[1, 1].texts] == ["loss Hessian +0.30"]
     assert not axes[0, 1].texts  # only an excess is named
-    assert not axes[3, 0].texts  # and only if it is any
+    assert not axes[1, 0].texts  # and only if it is any
+    printed = np.reshape(excess.draw_strengths(rotated, "printed").axes, (2, 2))
+    # 0.7 is more than three times the 0.2 of the others.
+    told = [text.get_text() for text in printed[1, 1].texts]
+    assert told == ["loss Hessian +0.70", "others ≤ +0.20"]
+    assert {ax.get_ylim() for ax in printed.flat} == {ax.get_ylim() for ax in axes.flat}
     (band,) = axes[1, 0].patches
     assert (band.get_y(), band.get_height()) == (-excess.NO_MORE, 2 * excess.NO_MORE)
 

@@ -83,7 +83,8 @@ def test_networks_count_alike_and_untrained_ones_not():
 
 def test_shares_of_damage_are_written_row_by_row_and_for_all():
     damage = pd.DataFrame([[3.0, 1.0, -1.0], [0.0, 0.0, -2.0]])
-    figure = lesions.draw_damages({"one": damage}, {"one": "black"}, {"one": [5, 1]})
+    figure = lesions.draw_damages({"one": damage}, {"one": "black"}, {"one": [5, 1]}, "a network")
+    assert figure.get_suptitle() == "a network"
     (ax,) = figure.axes
     written = {text.get_position(): text.get_text() for text in ax.texts}
     # Negative damage is none; the second module has no other, and a gap parts the last row.
@@ -94,25 +95,34 @@ def test_shares_of_damage_are_written_row_by_row_and_for_all():
     assert labels == ["module 0, 5 units", "module 1, 1 unit", "all together"]
 
 
-def test_scores_are_drawn_by_layer_convention_and_regulariser():
+def test_scores_are_drawn_by_layer_and_regulariser_on_one_scale():
     frames = [
         rows_of(kind, strength, seed).assign(
-            score=lambda frame: frame["layer"] * frame["strength"] * 10
+            score=lambda frame: (
+                frame["layer"] * frame["strength"] * 10 + 5 * (frame["convention"] == "printed")
+            )
         )
         for kind, strength, seed in product(("l2", "dropout"), (0.1, 0.2), (1, 2))
     ]
     frames.append(rows_of("untrained", 0.0, 1, score=-1.0))
     scores = lesions.decided(pd.concat(frames, ignore_index=True))
-    figure = lesions.draw_scores(scores[~scores["signed"]])
-    assert len(figure.axes) == 2 * 2 * 2
-    last = figure.axes[-1]  # the second layer as released, dropout
+    printed, figure = (
+        lesions.draw_scores(scores[~scores["signed"]], name) for name in ("printed", "released")
+    )
+    assert len(figure.axes) == 2 * 2
+    assert {ax.get_ylim() for ax in printed.axes} == {ax.get_ylim() for ax in figure.axes}
+    last = figure.axes[-1]  # the second layer, dropout
     curves = [line.get_xydata() for line in last.lines if line.get_marker() == "."]
     for curve in curves:
         np.testing.assert_allclose(curve, [[0.1, 2], [0.2, 4]])
     assert len(curves) == 2
     levels = [line.get_ydata()[0] for line in last.lines if line.get_linestyle() == ":"]
     assert levels == [-1, -1]
-    assert [text.get_text() for text in last.texts] == ["3.0", "3.0"]
+    # Which is higher is a matter of rounding: all methods have the same.
+    assert {text.get_text() for text in last.texts} == {
+        "upstream\nmean 3.0",
+        "downstream\nmean 3.0",
+    }
     assert last.get_xlabel() == "dropout probability"
 
 

@@ -12,6 +12,8 @@ from matplotlib import pyplot as plt
 from experiments.report.chapters import story
 from experiments.report.crossed import read_crossed
 from experiments.report.vectors import contrast
+from experiments.truth import TRUTHS
+from modlib import plotting
 
 FOLDER = ROOT / "book" / "_static" / "story"
 NUMBER = re.compile(r"-?\d*\.?\d+")
@@ -82,6 +84,42 @@ def test_the_caption_counts_the_networks(told):
     assert f"bars are means of {told.n_networks} networks" in " ".join(page.split())
 
 
+def test_the_caption_says_what_the_printed_equations_change(told, results):
+    as_printed = story.tell(results, "printed")
+    for side, square in told.modules.items():
+        np.testing.assert_array_equal(as_printed.modules[side], square)
+    shown, printed = (
+        [f"{tale.recoveries[side][truth]:.2f}" for side, truth in product(story.LOOKS, TRUTHS)]
+        for tale in (told, as_printed)
+    )
+    page = " ".join((ROOT / "book" / "preface.md").read_text().split())
+    (last,) = re.findall(r"the bars are the same but for the last, which is (\d\.\d\d)\.", page)
+    assert printed == [*shown[:3], last]
+    assert last != shown[3]
+
+
+def test_units_in_no_module_or_in_that_of_the_other_half_are_counted():
+    left_and_right = np.repeat([[0] * 4 + [1] * 4], 8, axis=0)
+    assert story.told_of_the_odd(left_and_right, "input") == []
+    odd = left_and_right.copy()
+    odd[0, 0], odd[1, 6], odd[2, 7] = -1, 0, 0
+    assert story.told_of_the_odd(odd, "input") == [
+        "1 unit is in no module (grey)", "2 units are in the other module",
+    ]  # fmt: skip
+    assert story.told_of_the_odd(odd.T, "output") == story.told_of_the_odd(odd, "input")
+
+
+@pytest.mark.parametrize("layout", story.LAYOUTS)
+def test_the_picture_names_its_measures_and_says_what_its_odd_units_are(told, layout):
+    figure = story.draw(told, layout=layout)
+    said = [" ".join(text.get_text().split()) for text in figure.findobj(plt.Text)]
+    for side, measure in story.LOOKS.items():
+        (named,) = [words for words in said if words.startswith(plotting.TITLES[measure])]
+        assert named == " ".join(story.WAYS[side].split())
+        assert " and ".join(story.told_of_the_odd(told.modules[side], side)) in said
+    plt.close(figure)
+
+
 @pytest.mark.parametrize("layout", story.LAYOUTS)
 def test_nothing_that_is_written_runs_over_the_edge_or_into_other_words(told, layout):
     figure = story.draw(told, layout=layout)
@@ -98,6 +136,14 @@ def test_nothing_that_is_written_runs_over_the_edge_or_into_other_words(told, la
                 texts[place].get_text(), texts[other].get_text()
             )  # fmt: skip
     plt.close(figure)
+
+
+@pytest.mark.parametrize("layout", ["wide", "narrow"])
+def test_the_page_keeps_the_room_that_the_picture_takes(layout):
+    page = (ROOT / "book" / "preface.md").read_text()
+    sizes = set(re.findall(rf'{layout}-\w+.svg" width="(\d+)" height="(\d+)"', page))
+    width, height = (round(96 * inches) for inches in story.LAYOUTS[layout].size)
+    assert sizes == {(str(width), str(height))}
 
 
 @pytest.mark.parametrize("theme", story.THEMES)

@@ -161,14 +161,20 @@ def test_units_lie_in_the_quarter_of_their_truths_sorted_by_module():
 
 
 def test_each_square_tells_its_recoveries_and_says_in_bold_what_is_found():
-    scores = pd.DataFrame(rows(of_side))
+    scores = pd.DataFrame(rows(of_side)).query("convention == 'released'")
+    scores.loc[scores["measure"] == "covariance", "recovery"] = truths.FOUND  # and no more
     units = pd.DataFrame({"unit": range(4), "source_planted": [0, 0, 1, 1],
                           "head_planted": [0, 1, 0, 1]})  # fmt: skip
     panels = truths.draw_square(scores[~scores["normalized"]], units).axes
-    assert [ax.get_title() for ax in panels[:4]] == [truths.plotting.TITLES[m] for m in MEASURES]
-    for ax, measure in zip(panels, [*MEASURES, *MEASURES], strict=True):
-        bold = [text.get_text() for text in ax.texts if text.get_weight() == "bold"]
-        assert bold == ["source 1.00" if measure in UPSTREAM else "head 1.00"]
+    assert [ax.get_title() for ax in panels] == [truths.plotting.TITLES[m] for m in MEASURES]
+    told = [[text.get_text() for text in ax.texts] for ax in panels]
+    assert told == [
+        ["finds neither", "source 0.50", "head 0.50"],
+        ["finds the source", "source 1.00", "head 0.00"],
+        *[["finds the head", "source 0.00", "head 1.00"]] * 2,
+    ]
+    for ax in panels:
+        assert [text.get_weight() for text in ax.texts] == ["bold", "normal", "normal"]
         # Modules part A from B, whoever found them.
         assert np.asarray(ax.images[0].get_array()).tolist() == [[2, 3], [2, 3]]
 
@@ -180,11 +186,12 @@ def test_curves_are_means_over_networks_of_each_leak():
     scores = pd.DataFrame(
         row for k in LEAKS for seed in (1, 2) for row in rows(falling(k, seed), leak=k, seed=seed)
     )
-    panels = truths.draw_leaks(scores).axes
-    ax = panels[0]  # covariance, as printed
+    panels = truths.draw_leaks(scores.query("convention == 'printed'")).axes
+    assert len(panels) == len(MEASURES)
+    ax = panels[0]  # covariance
     curves = [list(line.get_ydata()) for line in ax.lines if len(line.get_xdata()) == len(LEAKS)]
     np.testing.assert_allclose(curves, [[1.1, 1.0, 0.1]] * 2 + [[0.1, 0.1, 0.1]] * 2)
-    assert [text.get_text() for text in ax.texts] == ["source"]
+    assert [text.get_text() for text in ax.texts] == ["finds the source"]
     assert [tick.get_text() for tick in panels[-1].get_xticklabels()] == ["0", ".1", "1"]
 
 
@@ -200,9 +207,21 @@ def test_markers_are_means_over_methods_and_networks_of_each_side():
     assert [ax.get_title() for ax in panels] == [
         f"{task} tasks, layer {layer}" for layer in (1, 2) for task in ("crossed", "parallel")
     ]
+    told = ["upstream methods", "see some of the source", "downstream methods"]
+    for ax in panels:
+        assert [text.get_text() for text in ax.texts] == [*told, "see some of the head"]
     heights = [bar[0].get_ydata()[0] for bar in panels[0].containers]
     # Side, regulariser, truth, convention: upstream finds the source, downstream the head.
     assert heights == [1, 1, 0, 0] * 2 + [0, 0, 1, 1] * 2
+
+
+def test_what_is_recovered_by_a_tenth_or_less_is_not_seen():
+    scores = rows(lambda *_: truths.NOTHING, (1,), "intervention", kind="emergent")
+    (ax, _) = truths.draw_emergent(pd.DataFrame(scores)).axes
+    assert [text.get_text() for text in ax.texts][1::2] == ["see neither"] * 2
+    scores = rows(lambda *_: 0.2, (1,), "intervention", kind="emergent")
+    (ax, _) = truths.draw_emergent(pd.DataFrame(scores)).axes
+    assert [text.get_text() for text in ax.texts][1::2] == ["see some of both"] * 2
 
 
 def test_named_assignments_stand_where_they_are():

@@ -27,14 +27,14 @@ from experiments.report.figures import CONVENTION_NAMES, REGULARIZER_TITLES
 from experiments.report.frames import Results, read_results
 from experiments.report.opening import opening
 from experiments.report.units import Portraits, portraits, short
-from modlib.plotting import COLORS, TITLES
+from modlib.plotting import COLORS, SIGNED_COLORMAP, TITLES
 from modlib.similarity.conventions import CONVENTIONS
 from modlib.similarity.measures import MEASURES, METHODS
 
 DIGITS = 8
 """Decimals to which values of tables are rounded."""
 MEASURE_TITLES = {name: f"{TITLES[name]} ({measure.side})" for name, measure in MEASURES.items()}
-COLORMAPS = {"sequential": "magma", "diverging": "RdBu_r"}
+COLORMAPS = {"sequential": "magma", "diverging": SIGNED_COLORMAP}
 FIRST_LETTER = 48
 """Of labels written as text: ``"0"`` is module 0, and the sign before it marks unused units."""
 Data = dict[str, Any]

@@ -27,7 +27,16 @@ REGULARIZER_NAMES = {name: _LABELS.get(name, REGULARIZER_TITLES[name]) for name 
 """What the strength of each is called on an axis."""
 CONVENTION_NAMES = {name: f"as {name}" for name in CONVENTIONS}
 """What each convention is called in a figure or a table."""
-DROPPED_COLOR = "#D55E00"
+ACCENT_COLOR = "#762A83"
+"""Purple: of what is to stand out and is neither a side nor a regulariser."""
+DROPPED_COLOR = ACCENT_COLOR
+CONVENTION_COLORS = {"printed": "#000000", "released": ACCENT_COLOR}
+"""The colour of each convention where the two share a panel."""
+CATEGORY_COLORS = (
+    "#117733", "#CC6677", "#999933", "#AA4499", "#44AA99", "#882255", "#DDCC77", "#8C564B",
+    "#4D4D4D", "#A6A6A6",
+)  # fmt: skip
+"""Of modules, digits and other things without an order: none is blue or orange."""
 STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
@@ -52,6 +61,13 @@ def strength_text(strength: float) -> str:
     if strength == 0 or int(exponent) >= -1:
         return f"{strength:.2g}"
     return f"{digits.removesuffix('.0')}e{int(exponent)}"
+
+
+class Strength(float):
+    """A strength that shows itself as :func:`strength_text` writes it."""
+
+    def __repr__(self) -> str:
+        return strength_text(float(self))
 
 
 def network_title(network: str) -> str:
@@ -99,8 +115,39 @@ def draw_against_strength(
     if error is not None:
         low, high = np.subtract(mean, error), np.add(mean, error)
         ax.fill_between(strength, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
-    ax.set_xscale("linear" if regularizer == "dropout" else "log")
+    _set_strengths(ax, regularizer)
+    return ax
+
+
+def _set_strengths(ax: Axes, regularizer: str) -> None:
+    """Name the axis of strength; that of a penalty is logarithmic, in numbers like 1e-5."""
+    if regularizer != "dropout":
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(lambda strength, _: strength_text(strength))
     ax.set_xlabel(REGULARIZER_NAMES[regularizer])
+
+
+def write_note(ax: Axes, text: str, place: str = "upper left", **style: Any) -> Axes:
+    """Write a few words into a corner of a panel: what is to be seen there.
+
+    Parameters
+    ----------
+    ax
+        Where to write.
+    text
+        A line or two.
+    place
+        ``"upper left"``, ``"lower right"`` and so on.
+    style
+        Options of ``Axes.text``.
+    """
+    vertical, horizontal = place.split()
+    options: dict[str, Any] = {"fontsize": 8, "color": "0.2"} | style
+    ax.text(
+        0.03 if horizontal == "left" else 0.97, 0.97 if vertical == "upper" else 0.03, text,
+        transform=ax.transAxes, ha=horizontal, va="top" if vertical == "upper" else "bottom",
+        bbox={"color": "white", "alpha": 0.8, "pad": 1, "linewidth": 0}, **options,
+    )  # fmt: skip
     return ax
 
 
@@ -134,8 +181,7 @@ def draw_runs(
     if dropped is not None:
         crosses = np.where(dropped, values, np.nan)
         ax.plot(strength, crosses, "x", color=DROPPED_COLOR, markersize=4)
-    ax.set_xscale("linear" if regularizer == "dropout" else "log")
-    ax.set_xlabel(REGULARIZER_NAMES[regularizer])
+    _set_strengths(ax, regularizer)
     return ax
 
 

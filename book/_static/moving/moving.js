@@ -78,11 +78,11 @@ window.modlibMoving = (() => {
   const listed = (items) => (items.length < 2 ? items.join("")
     : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`);
 
-  /* From -1, blue, over the page's own colour to 1, red; the same on both themes at the ends. */
+  /* From -1, purple, over the page's own colour to 1, green; the same on both themes at the ends. */
   const isDark = () => document.documentElement.dataset.theme === "dark";
   function diverging(value) {
     const middle = isDark() ? "#22262b" : "#f7f7f7";
-    const end = value < 0 ? "#3288d8" : "#d6604d";
+    const end = value < 0 ? "#9970ab" : "#3f9b4f";
     return d3.interpolateRgb(middle, end)(Math.min(1, Math.abs(value)));
   }
 

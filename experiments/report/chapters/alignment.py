@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-COLORS = ("#0072B2", "#D55E00")
+COLORS = ("black", "0.55")
 
 
 def alignment(covariance: np.ndarray, group: np.ndarray, other: np.ndarray) -> float:

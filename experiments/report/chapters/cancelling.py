@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-SIGN_COLORS = ("#0072B2", "#D55E00")  # of positive and of negative products
+SIGN_COLORS = ("#1B7837", "#762A83")  # of positive and of negative products
 
 Pair = tuple[int, int]
 

@@ -18,14 +18,20 @@ from experiments.report.chapters.blocks import (
     side_of,
 )
 from experiments.report.examples import Examples
-from experiments.report.figures import CONVENTION_NAMES, draw_against_strength, draw_bands
+from experiments.report.figures import (
+    CONVENTION_COLORS,
+    CONVENTION_NAMES,
+    draw_against_strength,
+    draw_bands,
+    network_title,
+    write_note,
+)
 from experiments.report.frames import by_setting
 from modlib import plotting
 from modlib.clustering.find import find_modules
 from modlib.similarity.conventions import CONVENTIONS, normalize
 from modlib.similarity.measures import DOWNSTREAM, MEASURES, METHODS
 
-COLORS = {"printed": "#D55E00", "released": "#0072B2"}
 RULES = {"raw": None, "by the larger": "printed", "by the geometric mean": "released"}
 """Ways to normalise, and the convention that each is a part of."""
 METHOD = ["measure", "normalized"]
@@ -44,13 +50,25 @@ def draw_toy(similarity: pd.DataFrame, modularity: pd.DataFrame) -> Figure:
     """
     figure, axes = plt.subplots(1, 2, figsize=(6.4, 2.4))
     labels = {"printed": "inside: E|ab|", "released": "outside: |E ab|"}
-    for name, color in COLORS.items():
+    for name, color in CONVENTION_COLORS.items():
         axes[0].plot(similarity[name], color=color, label=labels[name])
         axes[1].plot(modularity[name], color=color)
+    _point_at(axes[0], similarity["printed"].iloc[[0]], "unrelated", (7, -14))
+    _point_at(axes[1], modularity["printed"].iloc[[-1]], "perfect copies", (-4, 8))
     axes[0].set(xlabel="correlation", ylabel="similarity", ylim=(0, 1.02))
     axes[0].legend(loc="lower right", fontsize=8)
     axes[1].set(xlabel="correlation within groups", ylabel="modularity Q", ylim=(0, 0.55))
     return figure
+
+
+def _point_at(ax: Axes, point: pd.Series, what: str, offset: tuple[float, float]) -> None:
+    """Mark one point of a curve, and say what it is and how high."""
+    ((x, y),) = point.items()
+    ax.plot(x, y, "o", color="black", markersize=4, clip_on=False)
+    ax.annotate(
+        f"{what}: {y:.2f}", (x, y), offset, textcoords="offset points", fontsize=8,
+        ha="left" if offset[0] > 0 else "right",
+    )  # fmt: skip
 
 
 def draw_scale(factors: np.ndarray, modularity: Mapping[str, Sequence[float]]) -> Figure:
@@ -66,7 +84,7 @@ def draw_scale(factors: np.ndarray, modularity: Mapping[str, Sequence[float]]) -
     figure, ax = plt.subplots(figsize=(3.6, 2.4))
     for name, convention in RULES.items():
         if convention:
-            color = COLORS[convention]
+            color = CONVENTION_COLORS[convention]
             ax.semilogx(factors, modularity[convention], color=color, label=name)
     ax.set(xlabel="factor between the groups", ylabel="modularity Q", ylim=(-0.02, 0.55))
     ax.legend(loc="upper left", fontsize=8)
@@ -131,7 +149,9 @@ def taken_apart(
                 given = normalize(matrix, normalization) if normalization else matrix
                 found = find_modules(given, n_steps=n_steps)
                 explained = scale_explained(matrix, found.labels)
-                rows.append((network, CONVENTION_NAMES[convention], rule, found.q, explained))
+                rows.append(
+                    (network_title(network), CONVENTION_NAMES[convention], rule, found.q, explained)
+                )
     names = ["network", "convention", "rule"]
     table = pd.DataFrame(rows, columns=[*names, "Q", "scale in clusters"])
     return table.groupby(names, sort=False).mean().unstack("rule")
@@ -164,7 +184,7 @@ def draw_modularity(modules: pd.DataFrame, column: str, conventions: Sequence[st
         row[0].set_ylabel(f"Q, {CONVENTION_NAMES[name]}")
     for ax in axes[0]:
         ax.set_xlabel("")
-    axes[0, 0].set_ylim(bottom=0)
+    axes[0, 0].set_ylim(bottom=0, top=1.15 * axes[0, 0].get_ylim()[1])  # with room for notes
     legend = axes[0, 0].get_legend_handles_labels()
     figure.legend(*legend, loc="outside lower center", ncols=3, fontsize=7)
     return figure
@@ -187,6 +207,7 @@ def _draw_curves(ax: Axes, modules: pd.DataFrame, column: str, regularizer: str)
         ax, mean["strength"], mean["mean"], mean["error"], regularizer=regularizer,
         color="black", linewidth=2, label="mean of eight",
     )  # fmt: skip
+    write_note(ax, f"mean up to {mean['mean'].max():.3f}")
 
 
 # -------------------------------------------------------------------------------------- headlines

@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from experiments.regularizers import REGULARIZERS, UNTRAINED
-from modlib import plotting
+from experiments.report.figures import CATEGORY_COLORS
 
 STAGES = {
     "training": "train the networks",
@@ -31,10 +31,8 @@ PARTS = {
     "cause": ("lesions", "synergy"),
 }
 """Stages that a run tells in parts."""
-STAGE_COLORS = (
-    *plotting.COLORS.values(), "#009E73", "#F0E442", "#CC79A7", "#8C564B", "black", "0.6", "0.8"
-)  # fmt: skip
-SIZE_COLORS = ("black", "#0072B2", "#D55E00", "#009E73")
+STAGE_COLORS = (*CATEGORY_COLORS, "0.85")
+SIZE_COLORS = ("0.75", "0.6", "0.4", "black")
 HOUR, GIB = 3600, 2**30
 
 

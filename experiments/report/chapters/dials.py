@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from experiments.dials import USUAL
+from experiments.report.figures import ACCENT_COLOR, strength_text, write_note
 from modlib import plotting
 from modlib.clustering.find import find_modules
 from modlib.models import MLP
@@ -17,20 +19,28 @@ from modlib.similarity.matrix import Similarity
 
 TARGET_COLORS = {
     "none": "black",
-    "up": plotting.COLORS["covariance"],
-    "down": plotting.COLORS["output_sensitivity"],
-    "both": "#009E73",
+    "up": plotting.SIDE_COLORS["upstream"],
+    "down": plotting.SIDE_COLORS["downstream"],
+    "both": ACCENT_COLOR,
     "shuffled": "0.6",
 }
+"""The colour of each target: that of its side, or purple for both."""
 SAID = {
-    "none": ("not pulled, or shuffled", (-4, -14)),
-    "up": ("pulled upstream", (-62, 8)),
-    "down": ("pulled downstream", (8, -2)),
-    "both": ("one assignment\nfor both", (6, -14)),
+    "none": "not pulled, or shuffled",  # which stand in one place
+    "up": "pulled upstream",
+    "down": "pulled downstream",
+    "both": "one assignment for both",
 }
-"""What stands beside the last point of a target, and how far from it, in points."""
+"""What stands beside the last point of a target."""
+NAMES = {
+    "none": "not pulled", "up": "pulled up", "down": "pulled down", "both": "both at once",
+    "shuffled": "shuffled",
+}  # fmt: skip
+"""What each target is called where there is less room."""
 DIALS = ("covariance", "output_sensitivity")
 """The measures that are pulled, upstream and downstream; both as released and normalised."""
+ROOMY = 0.4
+"""How far to the right an arm may end and still be named on its right."""
 
 
 def q_of_dials(model: MLP, inputs: Tensor) -> dict[str, float]:
@@ -48,7 +58,7 @@ def q_of_dials(model: MLP, inputs: Tensor) -> dict[str, float]:
     return {measure: float(np.mean(values)) for measure, values in every.items()}
 
 
-def dials_of(scores: pd.DataFrame, column: str = "q") -> pd.DataFrame:
+def dials_of(scores: pd.DataFrame, column: str = "q", convention: str = "released") -> pd.DataFrame:
     """Q upstream and downstream of every layer: columns ``covariance``, ``output_sensitivity``.
 
     Parameters
@@ -57,9 +67,11 @@ def dials_of(scores: pd.DataFrame, column: str = "q") -> pd.DataFrame:
         Rows of the table ``dials``.
     column
         ``"q"`` or ``"q_best"``.
+    convention
+        Of the similarities; what is pulled is as released.
     """
     chosen = scores[
-        scores["normalized"] & (scores["convention"] == "released") & scores["measure"].isin(DIALS)
+        scores["normalized"] & (scores["convention"] == convention) & scores["measure"].isin(DIALS)
     ]
     names = ["task", "target", "pull", "seed", "layer"]
     return chosen.pivot(index=names, columns="measure", values=column).reset_index()
@@ -77,20 +89,21 @@ def bounds(certificates: pd.DataFrame | None) -> pd.DataFrame:
     if certificates is None:
         return pd.DataFrame(columns=shown)
     found = certificates.set_index(names)[shown].unstack("measure").sort_index()
-    return found.round(3)
+    return found.round(3).rename(columns=plotting.TITLES)
 
 
-def draw_dials(scores: pd.DataFrame, column: str = "q") -> Figure:
+def draw_dials(scores: pd.DataFrame, column: str = "q", convention: str = "released") -> Figure:
     """Draw Q downstream against Q upstream, a dot for each network, a panel for each layer.
 
-    A line leads from the networks that are not pulled through the means at each strength.
+    A line leads from the networks that are not pulled through the means at each strength; beside
+    its end stands how far it leads along each axis.
 
     Parameters
     ----------
-    scores, column
+    scores, column, convention
         As for :func:`dials_of`, of one task.
     """
-    found = dials_of(scores, column)
+    found = dials_of(scores, column, convention)
     layers = sorted(found["layer"].unique())
     figure, axes = plt.subplots(
         1, len(layers), figsize=(3.2 * len(layers), 3.3), sharex=True, sharey=True, squeeze=False
@@ -114,11 +127,31 @@ def _draw_arms(ax: Axes, found: pd.DataFrame) -> None:
         if target != "none" and not start.isna().any():
             means = np.vstack([start, means])
         ax.plot(*means.T, "o-", color=color, markersize=4, linewidth=1.2, label=target)
-        if target in SAID:  # shuffled stands where those do that are not pulled
-            text, offset = SAID[target]
-            ax.annotate(
-                text, means[-1], xytext=offset, textcoords="offset points", fontsize=8, color=color
-            )
+        if target in SAID:
+            _name_arm(ax, target, means[-1], means[-1] - start.to_numpy(), color)
+
+
+def _name_arm(ax: Axes, target: str, end: np.ndarray, way: np.ndarray, color: str) -> None:
+    """Say beside the end of an arm what it is, and how far it leads: to the right, and up."""
+    told = SAID[target]
+    if target in ("up", "down"):
+        across, along = (f"{round(part, 2) + 0.0:+.2f}" for part in way)
+        told += (
+            f"\n\N{RIGHTWARDS ARROW}\N{THIN SPACE}{across}  \N{UPWARDS ARROW}\N{THIN SPACE}{along}"
+        )
+    elif target == "both" and end[0] > ROOMY:
+        told = told.replace(" for", "\nfor")
+    is_far = end[0] > ROOMY  # and there is no room on its right
+    offset, ha, va = {
+        "none": ((-4, -6), "left", "top"),
+        "up": ((10, 7), "right", "bottom") if is_far else ((18, 0), "left", "bottom"),
+        "down": ((8, 0), "left", "bottom"),
+        "both": ((8, -3), "left", "top"),
+    }[target]
+    ax.annotate(
+        told.replace("-", "\N{MINUS SIGN}"), (end[0], end[1]), xytext=offset,
+        textcoords="offset points", ha=ha, va=va, fontsize=8, color=color,
+    )  # fmt: skip
 
 
 def draw_matrices(
@@ -196,7 +229,8 @@ def per_network(frame: pd.DataFrame, column: str, **values: object) -> pd.DataFr
 def draw_curves(panels: Mapping[str, pd.DataFrame], n_columns: int = 2) -> Figure:
     """Draw means over networks against the pull, a line for each target.
 
-    Shades are standard errors. A dashed line is the mean of networks that are not pulled.
+    Shades are standard errors. A dashed line is the mean of networks that are not pulled. Written
+    into each panel is which target is furthest from it at the usual pull, and by how much.
 
     Parameters
     ----------
@@ -217,8 +251,27 @@ def draw_curves(panels: Mapping[str, pd.DataFrame], n_columns: int = 2) -> Figur
     for ax in axes[-1]:
         ax.set_xlabel("pull")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    names = [NAMES[label] for label in labels]
+    figure.legend(handles, names, loc="outside upper center", ncols=len(labels), columnspacing=1.2)
     return figure
+
+
+def furthest(frame: pd.DataFrame, pull: float = USUAL) -> tuple[str, float] | None:
+    """Find which target is furthest from networks that are not pulled, and by how much.
+
+    Parameters
+    ----------
+    frame
+        As :func:`per_network` returns it.
+    pull
+        At which to look; None is returned if there is nothing at it, or nothing to hold it against.
+    """
+    means = frame[np.isclose(frame["pull"], pull)].groupby("target")["value"].mean()
+    way = (means - frame.loc[frame["target"] == "none", "value"].mean()).dropna()
+    if way.empty:
+        return None
+    target = str(way.abs().idxmax())
+    return target, float(way[target])
 
 
 def _draw_curves(ax: Axes, frame: pd.DataFrame) -> None:
@@ -232,10 +285,19 @@ def _draw_curves(ax: Axes, frame: pd.DataFrame) -> None:
             ax.fill_between(mean.index, mean - error, mean + error, color=color, alpha=0.2,
                             linewidth=0)  # fmt: skip
     ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(lambda pull, _: strength_text(pull))
+    if found := furthest(frame):
+        target, way = found
+        told = f"{NAMES[target]}: {way:+.2g}\nat a pull of {USUAL:g}"
+        low, high = ax.get_ylim()
+        room = 0.22 * (high - low)  # on the side that the curves lead to, so that none is hidden
+        ax.set_ylim(*((low, high + room) if way > 0 else (low - room, high)))
+        place = "upper left" if way > 0 else "lower left"
+        write_note(ax, told.replace("-", "\N{MINUS SIGN}"), place)
 
 
 def draw_groups(panels: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw networks as dots and their means as bars, a group for each target.
+    """Draw networks as dots and their means as bars, a group for each target, with its mean.
 
     Parameters
     ----------
@@ -250,6 +312,8 @@ def draw_groups(panels: Mapping[str, pd.DataFrame]) -> Figure:
             ax.bar(place, values.mean(), 0.7, color=TARGET_COLORS[target], alpha=0.6)
             ax.plot(np.full(len(values), place), values, ".", color="black", markersize=3)
         ax.axhline(0.0, color="black", linewidth=0.6)
-        ax.set_xticks(range(len(targets)), targets, fontsize=7.5)
+        means = frame.groupby("target")["value"].mean()
+        told = [f"{target}\n{means[target]:.2f}" for target in targets]
+        ax.set_xticks(range(len(targets)), told, fontsize=7.5)
         ax.set_title(title, fontsize=9)
     return figure

@@ -9,17 +9,17 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.report.chapters.excess import NO_MORE
 from experiments.report.dynamics import NETWORK
-from experiments.report.figures import REGULARIZER_TITLES
+from experiments.report.figures import REGULARIZER_TITLES, strength_text, write_note
 from modlib import plotting
 from modlib.similarity.measures import MEASURES, UPSTREAM
 
 END = "end"
 FRACTIONS = {0.25: "¼", 0.5: "½", 0.75: "¾"}
-SIDES = {"upstream": plotting.COLORS["covariance"], "downstream": plotting.COLORS["loss_hessian"]}
 FAMILIES = {
-    "within_upstream": ("upstream", SIDES["upstream"]),
-    "within_downstream": ("downstream", SIDES["downstream"]),
+    "within_upstream": ("upstream", plotting.SIDE_COLORS["upstream"]),
+    "within_downstream": ("downstream", plotting.SIDE_COLORS["downstream"]),
     "between": ("across", "0.5"),
 }
 """Name and colour of each mean of agreement."""
@@ -56,6 +56,37 @@ def by_snapshot(frame: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarra
     return found["mean"].to_numpy(float), found["sem"].fillna(0.0).to_numpy(float)
 
 
+def way_made(frame: pd.DataFrame, column: str, epoch: float = 1.0) -> float:
+    """Compute which share of its way, from untrained to final, a mean has made after an epoch.
+
+    Parameters
+    ----------
+    frame
+        Rows of a table of ``dynamics``, of one setting.
+    column
+        What makes its way.
+    epoch
+        At which to look. The share is NaN if there is no such snapshot, or no way.
+    """
+    values = frame.assign(value=frame[column].astype(float))
+    at = values[~values["final"]].groupby("epoch")["value"].mean()
+    start, end = at.get(0.0, np.nan), values.loc[values["final"], "value"].mean()
+    return float((at.get(epoch, np.nan) - start) / (end - start)) if end != start else np.nan
+
+
+def excess_gained(raw: pd.DataFrame) -> pd.Series:
+    """Compute by how much training raises the excess of each measure, the highest first.
+
+    Parameters
+    ----------
+    raw
+        Rows of the table ``dynamics`` of one setting, layer and convention, with ``excess``.
+    """
+    before = raw[~raw["final"] & (raw["epoch"] == 0)].groupby("measure")["excess"].mean()
+    gained = raw[raw["final"]].groupby("measure")["excess"].mean() - before
+    return gained.sort_values(ascending=False, kind="stable")
+
+
 def draw_modularity(scores: pd.DataFrame) -> Figure:
     """Draw the modularity of raw similarities by snapshot, and that of rotations, dotted.
 
@@ -90,7 +121,7 @@ def draw_settling(scores: pd.DataFrame, across: str = "convention") -> Figure:
     """
     figure, panels = _panels(scores, across, "final modules recovered")
     for ax, rows in panels:
-        for side, color in SIDES.items():
+        for side, color in plotting.SIDE_COLORS.items():
             mine = rows[rows["measure"].isin(UPSTREAM) == (side == "upstream")]
             _draw_course(ax, mine, "recovery", color=color, label=side)
             again = mine.loc[mine["final"], "retest"].astype(float).mean()
@@ -104,6 +135,8 @@ def draw_courses(
     snapshots: pd.DataFrame, layers: pd.DataFrame, scores: pd.DataFrame, convention: str
 ) -> Figure:
     """Draw accuracy, modularity, excess and agreement by snapshot, a column for each regulariser.
+
+    Written into them is how far accuracy has come after one epoch, and what excess training adds.
 
     Parameters
     ----------
@@ -125,7 +158,7 @@ def draw_courses(
     for ax, label in zip(axes[:, 0], COURSES, strict=True):
         ax.set_ylabel(label)
     for ax in axes[[1, 3], 0]:
-        ax.legend(fontsize=6.5)
+        ax.legend(fontsize=7)
     figure.supxlabel("epochs", fontsize=9)
     return figure
 
@@ -136,6 +169,10 @@ def _draw_regularizer(
     """Draw the four courses of one setting, a panel for each."""
     accuracy, q, excess, agreement = column
     _draw_course(accuracy, snapshots, "test_accuracy", color="black")
+    made = way_made(snapshots, "test_accuracy")
+    if np.isfinite(made):
+        write_note(accuracy, f"{made:.0%} of its way\nafter one epoch", "lower right")
+    write_note(excess, _told_of_gains(excess_gained(raw)))
     for measure in MEASURES:
         mine = _of(raw, measure=measure)
         style = {"color": plotting.COLORS[measure], "label": plotting.NAMES[measure]}
@@ -145,8 +182,17 @@ def _draw_regularizer(
     for name, (label, color) in FAMILIES.items():
         _draw_course(agreement, layers, name, color=color, label=label)
     first = snapshots.iloc[0]
-    accuracy.set_title(f"{REGULARIZER_TITLES[first['regularizer']]} {first['strength']:g}")
+    title = f"{REGULARIZER_TITLES[first['regularizer']]} {strength_text(first['strength'])}"
+    accuracy.set_title(title)
     _tick(agreement, snapshots)
+
+
+def _told_of_gains(gained: pd.Series) -> str:
+    """Say which measure gains the most, and how much the others do at most."""
+    if gained.iloc[0] < NO_MORE:
+        return f"none gains {NO_MORE}"
+    told = f"{plotting.NAMES[gained.index[0]]} {gained.iloc[0]:+.2f},\nothers"
+    return f"{told} ≤ {gained.iloc[1]:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 # ------------------------------------------------------------------------------------------- parts

@@ -11,10 +11,10 @@ from matplotlib.lines import Line2D
 
 from experiments.report.chapters.ledger import reading_name
 from experiments.report.claims import CLAIMS, Part
+from experiments.report.figures import CONVENTION_COLORS
 from experiments.report.readings import READINGS
 
 FILLS = {"holds": "full", "partly": "left", "does not hold": "none"}
-COLORS = {"printed": "#000000", "released": "#0072B2"}
 MARKERS = {"paper": "o", "best": "s"}
 MET_COLOR = "#009E73"
 N_COLUMNS = 2
@@ -33,7 +33,7 @@ def draw_effects(claims: pd.DataFrame) -> Figure:
         _draw_claim(ax, name, claims[claims["claim"] == name])
     handles = [
         Line2D(
-            [], [], color=COLORS[convention], marker=MARKERS[search], linewidth=1,
+            [], [], color=CONVENTION_COLORS[convention], marker=MARKERS[search], linewidth=1,
             label=reading_name(convention, search),
         )
         for convention, search in READINGS
@@ -51,7 +51,8 @@ def _draw_claim(ax: Axes, name: str, rows: pd.DataFrame) -> None:
     ax.spines["left"].set_visible(False)
     if tested.empty:
         ax.text(0.5, 0.5, "not tested", ha="center", va="center", transform=ax.transAxes)
-    title = f"{name.removeprefix('claim-')} {claim.title}"
+    own = rows.set_index(["convention", "search"])["verdict"].get(READINGS[0], "not tested")
+    title = f"{name.removeprefix('claim-')} {claim.title}: {own}"
     ax.set_title("\n".join(wrap(title, 52)), loc="left", fontsize=7.5, fontweight="bold")
     ax.set_xlabel("\n".join(wrap(claim.parts[0].quantity, 52)), fontsize=7)
     ax.tick_params(labelsize=7)
@@ -61,7 +62,7 @@ def _draw_readings(ax: Axes, tested: pd.DataFrame) -> None:
     """A marker with its interval for each reading, the paper's own on top."""
     for row in tested.to_dict("records"):
         height = -READINGS.index((row["convention"], row["search"]))
-        color = COLORS[row["convention"]]
+        color = CONVENTION_COLORS[row["convention"]]
         ax.hlines(height, row["low"], row["high"], color=color, linewidth=1)
         ax.plot(
             row["effect"], height, marker=MARKERS[row["search"]], markersize=6.5, color=color,

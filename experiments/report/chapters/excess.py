@@ -1,6 +1,7 @@
 """Figures of excess: the modularity of a layer beside what chance would give its units."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,10 @@ from modlib.similarity.measures import MEASURES
 
 NO_MORE = 0.02
 """An excess of less, either way, is called none: the margin of the rules."""
+LOW = 0.05
+"""A p value that is called low."""
+ALONE = 3
+"""How many times the next one a peak must be to stand alone in a figure."""
 _CHANCE = {"rotated": ("D", "white"), "shuffled": ("X", "0.4")}  # markers, and what fills them
 
 # -------------------------------------------------------------------------------------- numbers
@@ -62,7 +67,7 @@ def by_method(frame: pd.DataFrame, value: str) -> dict[tuple[str, str, bool], Es
 
 
 def draw_levels(p: Mapping[str, np.ndarray], draws: int) -> Figure:
-    """Draw how often each p value came out, for layers of some kinds.
+    """Draw how often each p value came out, for layers of some kinds, and how many are low.
 
     Parameters
     ----------
@@ -77,7 +82,9 @@ def draw_levels(p: Mapping[str, np.ndarray], draws: int) -> Figure:
         counts = [np.isclose(values, place / (draws + 1)).sum() for place in places]
         ax.bar(places / (draws + 1), counts, 0.8 / (draws + 1), color="0.6")
         ax.axhline(len(values) / (draws + 1), color="black", linewidth=0.8, linestyle=":")
-        ax.set(xlabel="p value", xlim=(0, 1 + 1 / (draws + 1)), title=kind)
+        share = np.mean(values < LOW + 1e-9)
+        title = f"{kind}: {100 * share:.0f} % are {LOW} or less"
+        ax.set(xlabel="p value", xlim=(0, 1 + 1 / (draws + 1)), title=title)
     axes[0, 0].set_ylabel("number")
     axes[0, -1].text(
         1, 1.3 * len(values) / (draws + 1), "by chance", ha="right", va="bottom", fontsize=8
@@ -88,34 +95,42 @@ def draw_levels(p: Mapping[str, np.ndarray], draws: int) -> Figure:
 # ----------------------------------------------------------------------------- against strength
 
 
-def draw_strengths(rotated: pd.DataFrame) -> Figure:
-    """Draw Q and its excess over rotations against strength, in both conventions.
+def draw_strengths(rotated: pd.DataFrame, convention: str) -> Figure:
+    """Draw Q and its excess over rotations against strength.
 
     Parameters
     ----------
     rotated
-        As :func:`over` returns it, of raw similarities. A line for each measure, a column of
-        panels for each regulariser; the measure whose excess rises highest is named if
-        it rises above :data:`NO_MORE`.
+        As :func:`over` returns it, of raw similarities in both conventions, which share one
+        scale. A line for each measure, a column of panels for each regulariser; the measure whose
+        excess rises highest is named if it rises above :data:`NO_MORE`, and how high the others
+        rise is told if it is :data:`ALONE`.
+    convention
+        The one that is drawn.
     """
-    kinds = regularizers_in(rotated)
-    rows = [(value, place) for place in CONVENTIONS for value in ("q", "excess")]
-    figure, axes = plt.subplots(
-        len(rows), len(kinds), figsize=(6.4, 6.4), sharex="col", squeeze=False
+    kinds, values = regularizers_in(rotated), {"q": "modularity Q", "excess": "excess"}
+    summaries = {
+        value: by_setting(rotated, value, ["convention", "measure"]).fillna({"error": 0.0})
+        for value in values
+    }
+    ends = pd.concat(
+        [s["mean"] + sign * s["error"] for s in summaries.values() for sign in (-1, 1)]
     )
-    for (value, convention), row in zip(rows, axes, strict=True):
-        of_convention = rotated[rotated["convention"] == convention]
-        summary = by_setting(of_convention, value, ["measure"])
+    figure, axes = plt.subplots(
+        len(values), len(kinds), figsize=(6.4, 3.9), sharex="col", sharey=True, squeeze=False
+    )
+    for (value, name), row in zip(values.items(), axes, strict=True):
+        summary = summaries[value]
+        summary = summary[summary["convention"] == convention]
         for kind, ax in zip(kinds, row, strict=True):
-            if ax is not axes[0, 0]:
-                ax.sharey(axes[0, 0])
-            _draw_measures(ax, summary[summary["regularizer"] == kind], kind)
+            curves = summary[summary["regularizer"] == kind]
+            _draw_measures(ax, curves, kind)
             if value == "excess":
                 _draw_none(ax, "y")
-                _name_the_highest(ax, summary[summary["regularizer"] == kind])
+                _name_the_highest(ax, curves)
             ax.label_outer()
-        name = "Q" if value == "q" else "excess"
-        row[0].set_ylabel(f"{name}, {CONVENTION_NAMES[convention]}")
+        row[0].set_ylabel(name)
+    axes[0, 0].set_ylim(min(ends.min(), -NO_MORE) - 0.01, 1.15 * ends.max())  # with room for words
     handles, labels = axes[0, 0].get_legend_handles_labels()
     grey = Patch(color="0.5", alpha=0.2, label="no more than rotations have")
     figure.legend(
@@ -144,12 +159,17 @@ def _draw_none(ax: Axes, axis: str) -> None:
 def _name_the_highest(ax: Axes, summary: pd.DataFrame) -> None:
     """Name the measure whose excess rises highest, at its peak, if that is any excess."""
     row = summary.loc[summary["mean"].idxmax()]
+    others = summary.loc[summary["measure"] != row["measure"]]
+    style: dict[str, Any] = {
+        "textcoords": "offset points", "ha": "right", "va": "bottom", "fontsize": 8,
+    }  # fmt: skip
     if row["mean"] > NO_MORE:
-        ax.annotate(
-            plotting.NAMES[row["measure"]], (row["strength"], row["mean"]), (2, 4),
-            textcoords="offset points", ha="right", va="bottom", fontsize=7,
-            color=plotting.COLORS[row["measure"]],
-        )  # fmt: skip
+        told = f"{plotting.NAMES[row['measure']]} {row['mean']:+.2f}"
+        ax.annotate(told, (row["strength"], row["mean"]), (2, 4), color="0.2", **style)
+    if row["mean"] > ALONE * max(others["mean"].max(), NO_MORE):
+        next_one = others.loc[others["mean"].idxmax()]
+        told = f"others ≤ {next_one['mean']:+.2f}"
+        ax.annotate(told, (row["strength"], next_one["mean"]), (2, 4), color="0.2", **style)
 
 
 # ------------------------------------------------------------------------------------ by measure

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.report.chapters.modularity import regularizers_in
-from experiments.report.figures import draw_against_strength, strength_text
+from experiments.report.figures import REGULARIZER_TITLES, draw_against_strength, strength_text
 from modlib import plotting
-from modlib.similarity.measures import METHODS
+from modlib.similarity.measures import MEASURES, METHODS
 
 Settings = Mapping[tuple[str, float], np.ndarray]
 """Agreement ``[methods, methods]`` by regulariser and strength."""
@@ -43,9 +43,25 @@ def square(pairs: Any, diagonal: Any) -> np.ndarray:
 
 
 def draw_matrix(agreement: np.ndarray) -> Figure:
-    """Draw the agreement of every two methods, ``[methods, methods]``, with a scale of colours."""
-    figure, ax = plt.subplots(figsize=(5.0, 4.2))
+    """Draw the agreement of every two methods, ``[methods, methods]``, with a scale of colours.
+
+    Beside each block stands its mean, without the diagonal.
+    """
+    figure, ax = plt.subplots(figsize=(5.4, 4.4))
     image = plotting.draw_agreement(ax, agreement, plotting.METHOD_NAMES)
+    sides, between = plotting.block_means(agreement)
+    for side, where in (("upstream", "left"), ("downstream", "right")):
+        color = plotting.SIDE_COLORS[side]
+        text = f"within {side} {sides[side]:.2f}"
+        if where == "left":
+            ax.set_title(text, loc="left", color=color, fontsize=8, weight="bold")
+        else:
+            ax.yaxis.set_label_position("right")
+            ax.set_ylabel(text, loc="bottom", color=color, fontsize=8, weight="bold")
+    ax.set_title(f"between the two {between:.2f}", loc="right", fontsize=8, weight="bold")
+    for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
+        for label, method in zip(labels, METHODS, strict=True):
+            label.set_color(plotting.SIDE_COLORS[MEASURES[method.measure].side])
     figure.colorbar(image, label="element-centric similarity", shrink=0.7)
     return figure
 
@@ -74,42 +90,48 @@ def draw_change(before: np.ndarray, after: np.ndarray) -> Figure:
 # -------------------------------------------------------------------------------------- strengths
 
 
+N_COLUMNS = 5  # of settings: more would be too small to read
+
+
 def draw_settings(
-    of_setting: Settings, strengths: Mapping[str, Sequence[float]], untrained: np.ndarray
+    of_setting: Settings, kinds: Sequence[str], untrained: np.ndarray | None = None
 ) -> Figure:
-    """Draw the agreement in each setting, and below it its difference to untrained networks.
+    """Draw the agreement in each setting, or its difference to untrained networks.
+
+    The means of blocks stand on them.
 
     Parameters
     ----------
     of_setting
-        Agreement of the settings that take part.
-    strengths
-        All strengths of each regulariser, in rising order: where a setting is missing, its place
-        is left blank.
+        Agreement of the settings that take part, in rising order of strength.
+    kinds
+        The regularisers, in the order of the figure; each begins a row.
     untrained
-        Agreement ``[methods, methods]`` in untrained networks.
+        Agreement ``[methods, methods]`` in untrained networks, if differences are drawn.
     """
-    n_columns = max(map(len, strengths.values()))
+    rows: list[tuple[str, list[float]]] = []
+    for kind in kinds:
+        strengths = [strength for one, strength in of_setting if one == kind]
+        rows += [(kind, strengths[n : n + N_COLUMNS]) for n in range(0, len(strengths), N_COLUMNS)]
     figure, axes = plt.subplots(
-        2 * len(strengths), n_columns, figsize=(6.4, 1.15 * len(strengths) + 0.6), squeeze=False
-    )
-    for kind, similar, different in zip(strengths, axes[::2], axes[1::2], strict=True):
-        similar[0].set_ylabel(kind.replace("l", "L"))
-        for ax in (*similar, *different):
-            _empty(ax)
-        for strength, top, bottom in zip(strengths[kind], similar, different, strict=False):
-            if (kind, strength) in of_setting:
-                matrix = of_setting[kind, strength]
-                top.set_title(strength_text(strength), fontsize=7)
-                plotting.draw_agreement_map(top, matrix)
-                plotting.draw_agreement_map(bottom, matrix - untrained, -0.5, 0.5, change=True)
+        len(rows), N_COLUMNS, figsize=(6.4, 1.4 * len(rows)), squeeze=False
+    )  # fmt: skip
+    for (kind, strengths), row in zip(rows, axes, strict=True):
+        for ax in row[len(strengths) :]:
+            ax.set_visible(False)
+        for strength, ax in zip(strengths, row, strict=False):
+            _draw_setting(ax, of_setting[kind, strength], untrained)
+            ax.set_title(f"{REGULARIZER_TITLES[kind].split()[0]} {strength_text(strength)}")
     return figure
 
 
-def _empty(ax: Axes) -> None:
-    ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)
-    ax.set_box_aspect(1)
+def _draw_setting(ax: Axes, agreement: np.ndarray, untrained: np.ndarray | None) -> None:
+    if untrained is None:
+        plotting.draw_agreement_map(ax, agreement)
+        plotting.write_block_means(ax, agreement)
+    else:
+        plotting.draw_agreement_map(ax, agreement - untrained, -0.5, 0.5, change=True)
+        plotting.write_block_means(ax, agreement - untrained, "+.2f")
 
 
 BLOCK_STYLES = (

@@ -14,7 +14,6 @@ from experiments.regularizers import REGULARIZERS, UNTRAINED
 from experiments.report.figures import REGULARIZER_COLORS, draw_against_strength
 
 NEGLIGIBLE = 1e-3  # smaller weights are as good as none
-COLORS = REGULARIZER_COLORS | {"dropout": "#0072B2"}  # black is for shuffled weights
 
 
 def weight_graph(matrices: Sequence[np.ndarray]) -> np.ndarray:
@@ -108,14 +107,14 @@ def draw_cuts(cuts: pd.DataFrame, n_parts: int) -> Figure:
     for ax, regularizer in zip(axes, REGULARIZERS, strict=True):
         rows = cuts[cuts["regularizer"] == regularizer]
         styles: dict[str, dict[str, Any]] = {
-            "ncut": {"color": COLORS[regularizer]},
-            "shuffled": {"color": "k", "ls": "--"},
+            "ncut": {"color": REGULARIZER_COLORS[regularizer]},
+            "shuffled": {"color": "0.55", "ls": "--"},
         }
         for column, style in styles.items():
             draw_against_strength(
                 ax, rows["strength"], rows[column], regularizer=regularizer, label=column, **style
             )
         for ncut in untrained["ncut"]:
-            ax.axhline(ncut, color="0.6", linewidth=1.2, zorder=0)
+            ax.axhline(ncut, color="0.4", linewidth=1.2, linestyle=":", zorder=0)
     axes[0].set(ylabel=f"ncut, {n_parts} parts")
     return figure

@@ -93,7 +93,7 @@ def draw_growth(tables: Tables) -> Figure:
     axes[0].set(xlabel="inputs", ylabel="similarity (s)")
     axes[1].loglog(units["units"], 1e3 * units["seconds"] / units["inputs"], "o-", color="black")
     axes[1].set(xlabel="units per layer", ylabel="similarity (ms per input)")
-    for name, color in (("paper", "#0072B2"), ("best", "#D55E00")):
+    for name, color in (("paper", "0.6"), ("best", "black")):
         axes[2].loglog(search["units"], search[name], "o-", color=color, label=name)
     axes[2].set(xlabel="units", ylabel="search (s)")
     axes[2].legend()

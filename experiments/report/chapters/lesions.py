@@ -75,7 +75,10 @@ def by_side(scores: pd.DataFrame, column: str = "score") -> pd.DataFrame:
 
 
 def draw_damages(
-    damages: Mapping[str, pd.DataFrame], colors: Mapping[str, str], sizes: Mapping[str, list[int]]
+    damages: Mapping[str, pd.DataFrame],
+    colors: Mapping[str, str],
+    sizes: Mapping[str, list[int]],
+    named: str | None = None,
 ) -> Figure:
     """Draw over which classes each module spreads its damage, and over which all of them do.
 
@@ -88,6 +91,8 @@ def draw_damages(
         By title, the colour of the largest share.
     sizes
         By title, how many units each module has.
+    named
+        What network it is of, to stand above all.
     """
     heights = [len(frame) for frame in damages.values()]
     figure, axes = plt.subplots(
@@ -99,6 +104,7 @@ def draw_damages(
         _draw_shares(ax, frame, colors[title], sizes[title], float(top))
         ax.set_title(title, color=colors[title], loc="left")
     axes[-1, 0].set_xlabel("digit that suffers")
+    figure.suptitle(named or "", fontsize=10)
     return figure
 
 
@@ -139,37 +145,38 @@ def _draw_shares(ax: Axes, damage: pd.DataFrame, color: str, sizes: list[int], t
 # --------------------------------------------------------------------------------- against strength
 
 
-def draw_scores(scores: pd.DataFrame) -> Figure:
+def draw_scores(scores: pd.DataFrame, convention: str) -> Figure:
     """Draw the scores of both sides against the strength of each regulariser.
 
     Parameters
     ----------
     scores
-        Rows as :func:`decided` returns them, with their ``score``, of both conventions.
-        There is a row of panels for each layer and convention; settings of which most networks
+        Rows as :func:`decided` returns them, with their ``score``, of both conventions, which
+        share one scale. There is a row of panels for each layer; settings of which most networks
         were dropped make no point.
+    convention
+        The one that is drawn.
     """
-    kinds = regularizers_in(scores)
-    rows = [(layer, form) for layer in sorted(scores["layer"].unique()) for form in FORMS[:2]]
+    kinds, layers = regularizers_in(scores), sorted(scores["layer"].unique())
     figure, axes = plt.subplots(
-        len(rows), len(kinds), figsize=(6.4, 0.6 + 1.35 * len(rows)), sharex="col", sharey="row",
+        len(layers), len(kinds), figsize=(6.4, 0.7 + 1.6 * len(layers)), sharex="col", sharey=True,
         squeeze=False,
     )  # fmt: skip
     curves = by_setting(comparable(scores), "score", ["layer", "form", "side"])
-    means = by_side(scores)["mean"]
-    for (layer, form), line in zip(rows, axes, strict=True):
+    form, means = CONVENTION_NAMES[convention], by_side(scores)["mean"]
+    for layer, line in zip(layers, axes, strict=True):
         here = curves[(curves["layer"] == layer) & (curves["form"] == form)]
         for kind, ax in zip(kinds, line, strict=True):
             _draw_sides(ax, here, kind)
             ax.set_xlabel("")
-        line[0].set_ylabel(f"layer {layer},\n{form}")
+        line[0].set_ylabel(f"layer {layer}")
         _write_means(line[-1], means[layer, form])
     for kind, ax in zip(kinds, axes[-1], strict=True):
         ax.set_xlabel(REGULARIZER_NAMES[kind])
+    errors = curves["error"].fillna(0.0)
+    low, high = (curves["mean"] - errors).min(), (curves["mean"] + errors).max()
+    axes[0, 0].set_ylim(low - 0.3, high + 0.3)
     figure.supylabel("score: standard deviations above random modules", fontsize=9)
-    axes[0, -1].annotate(
-        "mean", (1, 1), (6, 2), xycoords="axes fraction", textcoords="offset points", fontsize=7,
-    )  # fmt: skip
     handles = [Line2D([], [], color=color, label=side) for side, color in FAMILY_COLORS.items()]
     handles.append(Line2D([], [], color="0.5", linestyle=":", label="untrained"))
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
@@ -195,7 +202,7 @@ def _write_means(ax: Axes, means: pd.Series) -> None:
     higher = means.idxmax()
     for side, mean in means.items():
         ax.annotate(
-            f"{mean:.1f}".replace("-", "\u2212"), (1, mean), (6, 0),
+            f"{side}\nmean {mean:.1f}".replace("-", "\u2212"), (1, mean), (6, 0),
             xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=8,
             color=FAMILY_COLORS[str(side)], va="bottom" if side == higher else "top",
         )  # fmt: skip
@@ -292,8 +299,9 @@ def draw_ablations(both: pd.DataFrame) -> Figure:
             )  # fmt: skip
         rank = here[["mean", "zero"]].rank().corr().iloc[0, 1]
         ax.set_title(f"{form}: rank correlation {rank:.2f}".replace("-", "\u2212"))
-        ax.set(xlim=(low, high), ylim=(low, high), xlabel="score, silenced by the mean")
-        ax.legend(loc="upper left", fontsize=8, handletextpad=0)
+        ax.set(xlim=(low, high), ylim=(low, high + 0.2 * (high - low)))  # with room for words
+        ax.set_xlabel("score, silenced by the mean")
+        ax.legend(loc="upper left", fontsize=8, handletextpad=0, borderaxespad=0)
     axes[0].set_ylabel("score, silenced by zero")
     return figure
 

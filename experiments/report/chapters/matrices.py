@@ -6,9 +6,11 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from experiments.report.chapters.chance import element_and_chance
 from experiments.report.figures import network_title
 from modlib import plotting
 from modlib.clustering.modules import Modules
+from modlib.modularity import modularity, to_adjacency
 from modlib.similarity.measures import MEASURES, Method
 
 
@@ -45,6 +47,8 @@ def draw_measures(
 ) -> Figure:
     """Draw what every measure makes of one layer, units of a network in one order throughout.
 
+    Below each stands the modularity of the clusters that give the order.
+
     Parameters
     ----------
     similarities
@@ -59,6 +63,8 @@ def draw_measures(
         row[0].set_ylabel(network)
         for ax, measure in zip(row, MEASURES, strict=True):
             plotting.draw_similarity(ax, matrices[measure], labels[network])
+            q = modularity(to_adjacency(matrices[measure]), labels[network])
+            ax.set_xlabel(f"Q = {q:z.3f}")
     for ax, measure in zip(axes[0], MEASURES, strict=True):
         ax.set_title(plotting.NAMES[measure], color=plotting.COLORS[measure])
     return figure
@@ -68,6 +74,8 @@ def draw_two_orders(
     similarities: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
 ) -> Figure:
     """Draw matrices twice: units sorted by the clusters of the weights, and by their own.
+
+    Below the first stands how well the two agree.
 
     Parameters
     ----------
@@ -83,6 +91,9 @@ def draw_two_orders(
         column[0].set_title(titles[name])
         for ax, order in zip(column, ("weights", name), strict=True):
             plotting.draw_similarity(ax, matrix, labels[order])
+        if name != "weights":
+            agreement, chance = element_and_chance(labels["weights"], labels[name])
+            column[0].set_xlabel(f"agreement {agreement:.2f},\nby chance {chance:.2f}")
     axes[0, 0].set_ylabel("clusters of the weights")
     axes[1, 0].set_ylabel("clusters of its own")
     return figure

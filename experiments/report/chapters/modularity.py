@@ -11,15 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.regularizers import REGULARIZERS, UNTRAINED
-from experiments.report.figures import REGULARIZER_NAMES, draw_against_strength, draw_bands
+from experiments.report.figures import (
+    REGULARIZER_NAMES,
+    draw_against_strength,
+    draw_bands,
+    write_note,
+)
 from experiments.report.frames import by_setting
 from modlib import plotting
 from modlib.similarity.measures import MEASURES
 
-FAMILY_COLORS = {
-    "upstream": plotting.COLORS["covariance"],
-    "downstream": plotting.COLORS["loss_hessian"],
-}
+FAMILY_COLORS = plotting.SIDE_COLORS
 """The colour of each family of measures."""
 
 
@@ -66,8 +68,10 @@ def draw_headline(modules: pd.DataFrame, agreement: np.ndarray, highest: float) 
             ax.sharey(axes[0])
             ax.tick_params(labelleft=False)
         _draw_families(ax, overview[overview["regularizer"] == name], name)
+        mean = by_setting(modules[modules["regularizer"] == name], "q")["mean"]
+        write_note(ax, f"mean up to {mean.max():.3f}", fontsize=7)
     axes[0].set_ylabel("modularity Q")
-    axes[0].set_ylim(0, 1.05 * highest)
+    axes[0].set_ylim(0, 1.25 * highest)  # with room for notes
     _draw_blocks(axes[-1], agreement)
     return figure
 
@@ -83,6 +87,7 @@ def _draw_families(ax: Axes, overview: pd.DataFrame, regularizer: str) -> None:
 
 def _draw_blocks(ax: Axes, agreement: np.ndarray) -> None:
     plotting.draw_agreement_map(ax, agreement)
+    plotting.write_block_means(ax, agreement)
     ax.set_xlabel("agreement")
     n_upstream, n_methods = plotting.N_UPSTREAM, len(agreement)
     middles = (n_upstream - 1) / 2, (n_upstream + n_methods - 1) / 2
@@ -130,7 +135,13 @@ def peaks(modules: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_grid(
-    frames: Mapping[str, pd.DataFrame], value: str, label: str, *, lowest: float, n_bands: int
+    frames: Mapping[str, pd.DataFrame],
+    value: str,
+    label: str,
+    *,
+    lowest: float,
+    n_bands: int,
+    rises: bool = False,
 ) -> Figure:
     """Draw a row of panels for each frame and regulariser, and a column for each measure.
 
@@ -147,6 +158,9 @@ def draw_grid(
         Where the axes of values begin.
     n_bands
         How many standard deviations of untrained networks are shaded, if there are any.
+    rises
+        Whether to write into each panel by how much the mean of both lines rises at most, from the
+        weakest setting on.
     """
     kinds = regularizers_in(next(iter(frames.values())))
     rows = [(name, kind) for name in frames for kind in kinds]
@@ -159,15 +173,22 @@ def draw_grid(
         for measure, ax in zip(MEASURES, row, strict=True):
             for normalized in (False, True):
                 _draw_method(ax, summaries[name], (measure, normalized), kind, n_bands)
+            if rises:
+                _write_rise(ax, frames[name].query("measure == @measure"), value, kind)
             ax.set(xlabel="", facecolor="white" if name == rows[0][0] else "0.95")
         row[0].set_ylabel(REGULARIZER_NAMES[kind].replace(" prob", "\nprob") + name)
     for measure, ax in zip(MEASURES, axes[0], strict=True):
         ax.set_title(plotting.NAMES[measure], color=plotting.COLORS[measure])
         ax.yaxis.set_major_locator(MaxNLocator(4))
-        ax.set_ylim(bottom=lowest)
+        ax.set_ylim(bottom=lowest, top=ax.get_ylim()[1] * (1.2 if rises else 1))
     figure.align_ylabels(axes[:, 0])
     figure.supylabel(label, fontsize=9)
     return figure
+
+
+def _write_rise(ax: Axes, frame: pd.DataFrame, value: str, regularizer: str) -> None:
+    mean = by_setting(frame[frame["regularizer"] == regularizer], value)["mean"]
+    write_note(ax, f"+{mean.max() - mean.iloc[0]:.2f}", fontsize=7)
 
 
 def _by_method(frame: pd.DataFrame, value: str) -> Any:

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from torch import nn
 
+from experiments.report.figures import CATEGORY_COLORS, CONVENTION_NAMES
 from modlib import plotting
 from modlib.clustering.modules import Modules
 from modlib.layers.find import find_layers, hidden_layers
@@ -22,7 +24,7 @@ from modlib.samples import Samples
 from modlib.similarity.matrix import Similarity
 
 N_TOGETHER = 256  # samples
-MAP_COLORS = "PuOr"
+MODULES = ListedColormap(CATEGORY_COLORS)
 
 
 def values_of(model: nn.Module, layer: int | str, inputs: Any) -> np.ndarray:
@@ -115,13 +117,19 @@ def class_means(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
 # --------------------------------------------------------------------------------------- figures
 
 
-def draw_found(similarities: Mapping[Any, Similarity], modules: Mapping[Any, Modules]) -> Figure:
+def draw_found(
+    similarities: Mapping[Any, Similarity],
+    modules: Mapping[Any, Modules],
+    notes: Mapping[Any, str] | None = None,
+) -> Figure:
     """Draw similarities sorted by module, a row for each layer and convention.
 
     Parameters
     ----------
     similarities, modules
         Records, each with its layer, measure and convention, under the same keys.
+    notes
+        What to write below each, under the same keys.
     """
     records = list(similarities.values())
     rows = list(dict.fromkeys((one.layer, one.convention) for one in records))
@@ -137,14 +145,17 @@ def draw_found(similarities: Mapping[Any, Similarity], modules: Mapping[Any, Mod
         plotting.draw_similarity(ax, one.values, modules[key].labels)
         name = plotting.NAMES.get(measure, measure)
         ax.set_title(f"{name}, Q = {modules[key].q:.2f}")
+        ax.set_xlabel((notes or {}).get(key, ""))
     for (layer, convention), ax in zip(rows, axes[:, 0], strict=True):
-        ax.set_ylabel(f"{label_of(layer)}, {convention}")
+        ax.set_ylabel(f"{label_of(layer)}, {CONVENTION_NAMES[convention]}")
     return figure
 
 
 def label_of(layer: Any) -> str:
     """What a layer is called; of several together, their names joined."""
-    return " + ".join(map(str, layer)) if isinstance(layer, tuple) else str(layer)
+    if isinstance(layer, tuple):
+        return " + ".join(map(str, layer))
+    return f"layer {layer}" if isinstance(layer, int) else str(layer)
 
 
 def draw_maps(images: np.ndarray, maps: np.ndarray) -> Figure:
@@ -155,7 +166,7 @@ def draw_maps(images: np.ndarray, maps: np.ndarray) -> Figure:
     images
         Shape ``[classes, rows, columns]``.
     maps
-        Responses ``[modules, classes, rows, columns]``: one sign orange, the other violet, each
+        Responses ``[modules, classes, rows, columns]``: one sign green, the other purple, each
         module on its own scale.
     """
     n_modules, n_classes = maps.shape[:2]
@@ -168,7 +179,7 @@ def draw_maps(images: np.ndarray, maps: np.ndarray) -> Figure:
     for module, row in enumerate(axes[1:]):
         top = np.abs(maps[module]).max()
         for number, ax in enumerate(row):
-            ax.imshow(maps[module, number], cmap=f"{MAP_COLORS}_r", vmin=-top, vmax=top)
+            ax.imshow(maps[module, number], cmap=plotting.SIGNED_COLORMAP, vmin=-top, vmax=top)
         row[0].set_ylabel(f"module {module}")
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
@@ -182,13 +193,12 @@ def draw_courses(courses: np.ndarray) -> Figure:
     figure, axes = plt.subplots(
         1, n_modules, figsize=(7.0, 2.5), sharex=True, sharey=True, squeeze=False
     )
-    colors = plt.get_cmap("tab10")
     for module, ax in enumerate(axes[0]):
         for number in range(n_classes):
-            ax.plot(range(1, n_steps + 1), courses[module, number], color=colors(number))
+            ax.plot(range(1, n_steps + 1), courses[module, number], color=CATEGORY_COLORS[number])
             ax.annotate(
                 str(number), (n_steps, courses[module, number, -1]), xytext=(3, 0),
-                textcoords="offset points", color=colors(number), va="center", fontsize=7,
+                textcoords="offset points", color=CATEGORY_COLORS[number], va="center", fontsize=7,
             )  # fmt: skip
         ax.set(title=f"module {module}", xlabel="row of the image", xticks=range(1, n_steps + 1))
     axes[0, 0].set_ylabel("mean response")
@@ -220,14 +230,14 @@ def draw_tokens(
     bins = np.linspace(0, 1, 13)
     left.hist(others, bins, density=True, color="0.75", label="another")
     left.hist(
-        np.diagonal(features), bins, density=True, histtype="step", color="#D55E00", linewidth=1.6,
+        np.diagonal(features), bins, density=True, histtype="step", color="black", linewidth=1.6,
         label="itself",
     )  # fmt: skip
     left.set(title="features, a block later", xlabel="similarity", yticks=[])
     left.set_ylim(0, 1.5 * left.get_ylim()[1])  # room for the legend
     left.legend(fontsize=7, loc="upper right", ncols=2, handlelength=1.0, columnspacing=0.8)
     side = round(len(labels) ** 0.5)
-    middle.imshow(labels.reshape(side, side), cmap="tab10", vmin=0, vmax=9)
+    middle.imshow(labels.reshape(side, side), cmap=MODULES, vmin=0, vmax=MODULES.N - 1)
     for (row, column), module in np.ndenumerate(labels.reshape(side, side)):
         middle.text(column, row, str(module), ha="center", va="center", color="white")
     middle.set_title("by module")

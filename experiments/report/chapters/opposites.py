@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from experiments.report.units import Portraits
-from modlib.plotting import COLORS
+from modlib.plotting import COLORS, SIGNED_COLORMAP
 
 ALIKE = "driven alike, acting apart"
 """Name of the first kind of pair."""
@@ -107,7 +107,7 @@ def _draw_pair(part: SubFigure, portraits: Portraits, pair: tuple[int, int], dig
 
 def _draw_field(ax: Axes, field: np.ndarray) -> None:
     side, most = isqrt(field.size), np.abs(field).max()
-    ax.imshow(field.reshape(side, side), cmap="RdBu_r", vmin=-most, vmax=most)
+    ax.imshow(field.reshape(side, side), cmap=SIGNED_COLORMAP, vmin=-most, vmax=most)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
 

@@ -19,6 +19,7 @@ from experiments.report.chapters.blocks import (
     draw_change,
     name_upright,
 )
+from experiments.report.figures import ACCENT_COLOR
 from experiments.report.frames import kept
 from modlib import plotting
 from modlib.comparison import pairwise_agreement
@@ -40,7 +41,7 @@ MATRIX = ["network", "layer", "measure", "normalized"]
 """Columns that name a matrix of one convention."""
 VALUES = {"element": "the paper's search", "element_best": "best search", "ceiling": "ceiling"}
 """Columns of agreement that are compared."""
-_COLORS = dict(zip(BLOCKS, ("black", "#0072B2", "#D55E00", "#009E73"), strict=True))
+_COLORS = dict(zip(BLOCKS, ("0.6", *plotting.SIDE_COLORS.values(), "black"), strict=True))
 _LAYER_MARKERS = ("o", "^")
 
 
@@ -74,9 +75,15 @@ def draw_deficits(missing: pd.DataFrame) -> Figure:
     """
     figure, axes = plt.subplots(1, 2, figsize=(6.4, 3.1))
     thresholds = np.logspace(-5, -1, 200)
-    for (column, name), color in zip(SEARCHES.items(), ("0.6", "#CC79A7", "black"), strict=True):
+    for (column, name), color in zip(SEARCHES.items(), ("0.6", ACCENT_COLOR, "black"), strict=True):
         shares = [(missing[column] <= threshold).mean() for threshold in thresholds]
         axes[0].semilogx(thresholds, shares, color=color, label=name)
+    at_best = float((missing["q"] <= thresholds[0]).mean())
+    axes[0].plot(thresholds[0], at_best, "o", color="black", markersize=4, clip_on=False)
+    axes[0].annotate(
+        f"{100 * at_best:.0f} % miss nothing", (thresholds[0], at_best), (8, -3),
+        textcoords="offset points", va="top", fontsize=8,
+    )  # fmt: skip
     axes[0].set(xlabel="deficit of Q", ylabel="share of matrices", ylim=(0, 1.02))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     _draw_by_method(axes[1], missing)

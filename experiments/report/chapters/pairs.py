@@ -5,9 +5,14 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from experiments.report.figures import network_title
+from experiments.names import setting_of
+from experiments.report.figures import (
+    ACCENT_COLOR,
+    REGULARIZER_COLORS,
+    network_title,
+    write_note,
+)
 
-COLORS = ("#000000", "#009E73")
 TENTHS = 10
 
 
@@ -57,6 +62,11 @@ def medians(pairs: pd.DataFrame) -> pd.DataFrame:
     return pairs.groupby(tenth)[["upstream", "downstream"]].median()
 
 
+def rank_correlation(pairs: pd.DataFrame) -> float:
+    """Correlate the ranks of pairs upstream and downstream: 1 if both views agree."""
+    return float(pairs["upstream"].corr(pairs["downstream"], method="spearman"))
+
+
 def draw_pairs(pairs: pd.DataFrame) -> Figure:
     """Draw every pair of units as a dot, and the medians of tenths: a panel for each network.
 
@@ -66,13 +76,16 @@ def draw_pairs(pairs: pd.DataFrame) -> Figure:
         Rows of :func:`pair_table` for two networks, by normalised measures.
     """
     networks = pairs["network"].unique()
-    figure, axes = plt.subplots(1, len(COLORS), figsize=(6.4, 3.1), sharex=True, sharey=True)
-    for ax, network, color in zip(axes, networks, COLORS, strict=True):
+    figure, axes = plt.subplots(1, len(networks), figsize=(6.4, 3.1), sharex=True, sharey=True)
+    for ax, network in zip(axes, networks, strict=True):
         dots = pairs[pairs["network"] == network]
+        color = REGULARIZER_COLORS[setting_of(network).partition("-")[0]]
         ax.plot(dots["upstream"], dots["downstream"], ".", color=color, alpha=0.35, ms=3)
         line = medians(dots)
         ax.plot(line["upstream"], line["downstream"], color="white", linewidth=4)
-        ax.plot(line["upstream"], line["downstream"], ".-", color="#D55E00", ms=5)
+        ax.plot(line["upstream"], line["downstream"], ".-", color=ACCENT_COLOR, ms=5)
+        ax.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle="--", zorder=0)
+        write_note(ax, f"rank correlation {rank_correlation(dots):.2f}")
         ax.set(
             title=network_title(network),
             xlabel="upstream: covariance, norm.",
@@ -80,5 +93,9 @@ def draw_pairs(pairs: pd.DataFrame) -> Figure:
             ylim=(0, 1),
         )
         ax.set_aspect("equal")
+    axes[0].annotate(
+        "if the two\nviews agreed", (0.93, 0.93), (0, -12), textcoords="offset points", fontsize=7,
+        color="0.4", ha="center", va="top",
+    )  # fmt: skip
     axes[0].set_ylabel("downstream: output sens., norm.")
     return figure

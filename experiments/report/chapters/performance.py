@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from experiments.analysis import ENOUGH_ACCURACY
 from experiments.regularizers import REGULARIZERS, UNTRAINED
-from experiments.report.figures import REGULARIZER_NAMES, draw_runs
+from experiments.report.figures import REGULARIZER_NAMES, draw_runs, strength_text, write_note
 from experiments.report.frames import by_setting, comparable
 
 QUANTITIES = {
@@ -64,7 +64,8 @@ def span(values: pd.Series) -> str:
     if not len(values):
         return "-"
     low, high = values.min(), values.max()
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    ends = strength_text(low), strength_text(high)
+    return ends[0] if low == high else " to ".join(ends)
 
 
 def ends(networks: pd.DataFrame) -> pd.DataFrame:
@@ -179,12 +180,18 @@ def draw_performance(networks: pd.DataFrame) -> Figure:
             ax.axhline(untrained[quantity].mean(), color="0.6", linewidth=1.2, zorder=0)
             ax.set_xlabel("")
         column[1].axhline(ENOUGH_ACCURACY, color="black", linewidth=0.8, linestyle=":")
+        _note_losses(column[1], networks[networks["regularizer"] == regularizer])
         column[-1].set_xlabel(REGULARIZER_NAMES[regularizer])
     for ax, name in zip(axes[:, 0], QUANTITIES.values(), strict=True):
         ax.set_ylabel(name)
     axes[0, 0].set_yscale("log")
     figure.align_ylabels()
     return figure
+
+
+def _note_losses(ax: Axes, networks: pd.DataFrame) -> None:
+    n_dropped = int((~networks["kept"]).sum())
+    write_note(ax, f"{n_dropped} of {len(networks)} dropped", "lower left", fontsize=7)
 
 
 def draw_epochs(networks: pd.DataFrame) -> Figure:

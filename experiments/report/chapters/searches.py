@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import entr, softmax
 
+from experiments.report.figures import ACCENT_COLOR, write_note
 from modlib import plotting
 from modlib.clustering.modules import Modules
 from modlib.clustering.monte_carlo import monte_carlo_modules
@@ -22,7 +23,7 @@ ALTERNATIVES = {"q_spectral": "spectral method alone", "q_one_module": "1,000 st
 """Columns of the table of modules that hold Q of half an algorithm, and what each half is."""
 TIE = 1e-9
 """The size below which a difference of Q counts as none."""
-_START, _FOUND = "#D55E00", "#0072B2"
+_START, _FOUND = ACCENT_COLOR, "black"
 
 Attempt = tuple[np.ndarray, np.ndarray, float]
 """To split a cluster: its members, the entries of the leading eigenvector, and the gain in Q."""
@@ -186,7 +187,7 @@ def draw_splits(
 
 
 def _draw_part(ax: Axes, part: np.ndarray, top: float, n_leaving: int) -> None:
-    ax.imshow(part, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto")
+    ax.imshow(part, cmap=plotting.SIGNED_COLORMAP, vmin=-top, vmax=top, aspect="auto")
     if n_leaving:
         ax.axhline(n_leaving - 0.5, color="black", linewidth=0.8)
         ax.axvline(n_leaving - 0.5, color="black", linewidth=0.8)
@@ -249,7 +250,7 @@ def draw_paths(small: Modules, whole: Modules, from_one_cluster: Modules) -> Fig
         What was found on the small matrix and on the whole layer, with traces; on the left and
         on the right, each with a line at its best.
     from_one_cluster
-        The same on the whole layer from another start: its Q is drawn in orange.
+        The same on the whole layer from another start: its Q is drawn in purple.
     """
     assert from_one_cluster.trace is not None
     figure, axes = plt.subplots(2, 2, figsize=(6.4, 3.8), sharex="col", height_ratios=(3, 2))
@@ -267,7 +268,7 @@ def _draw_path(upper: Axes, lower: Axes, found: Modules) -> None:
     assert found.trace is not None
     q, temperature = found.trace.q, found.trace.temperature
     steps = np.arange(1, len(q) + 1)
-    upper.axhline(found.q, color=_FOUND, linewidth=0.8)
+    upper.axhline(found.q, color="0.6", linewidth=2.5)
     upper.plot(steps, q, color="black", linewidth=0.8)
     warm = temperature > 0  # where clusters tie there is none
     lower.plot(steps[warm], temperature[warm], ".", color="black", markersize=2)
@@ -295,7 +296,9 @@ def draw_assignments(q: np.ndarray, start: float, found: float) -> Figure:
     for ax in (left, right):
         ax.axvline(start, color=_START, label="spectral start")
         ax.axvline(found, color=_FOUND, label="Monte Carlo")
-        ax.axvline(top, color="black", linestyle="--", label="maximum")
+        ax.axvline(top, color="0.5", linestyle="--", label="maximum")
+    place = 1 + int((q > found + ROUNDING).sum())
+    write_note(left, f"found: place {place:,}\nof {len(q):,}")
     right.set_xlim(min(start, top - span) - 0.1 * span, top + 0.1 * span)
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
@@ -314,6 +317,9 @@ def draw_gains(modules: pd.DataFrame) -> Figure:
     for (upper, lower), (name, label) in zip(axes.T, ALTERNATIVES.items(), strict=True):
         _draw_against(upper, modules, name)
         upper.set_xlabel(f"$Q$, {label}")
+        found = improvement(modules, name)
+        gain = f"{found['gain']:+.4f}".replace("-", "\u2212")
+        write_note(upper, f"{found['above']:.0f} % gain,\nmean {gain}", "lower right")
         for measure in MEASURES:
             _draw_shares(lower, gained.loc[modules["measure"] == measure, name], measure)
         lower.set(xscale="log", xlim=(1e-5, 0.2), ylim=(0, 100), xlabel="gain in $Q$")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -45,7 +46,17 @@ def draw_shares(shares: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
             width = 3 if measure == "input_sensitivity" else 1.5  # else hidden by another curve
             ax.plot(percent, 100 * curves[measure], linewidth=width, **style)
         ax.plot([0, 100], [0, 100], color="0.7", linewidth=0.8, zorder=0)
+        _mark_tenth(ax, curves["loss_hessian"], plotting.COLORS["loss_hessian"])
         ax.set(title=network, xlabel="images (%)", xlim=(0, 100), ylim=(0, 101))
     axes[0, 0].set_ylabel("total similarity (%)")
     axes[0, -1].legend(loc="lower right")
     return figure
+
+
+def _mark_tenth(ax: Axes, curve: np.ndarray, color: str) -> None:
+    share = 100 * curve[round((len(curve) - 1) / 10)]
+    ax.plot(10, share, "o", color=color, markersize=5)
+    ax.annotate(
+        f"a tenth of the images:\n{share:.0f} %", (10, share), (9, -3), textcoords="offset points",
+        va="top", fontsize=8, color=color,
+    )  # fmt: skip

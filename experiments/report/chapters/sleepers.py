@@ -8,7 +8,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.report.figures import REGULARIZER_COLORS, draw_against_strength
+from experiments.report.figures import (
+    CATEGORY_COLORS,
+    REGULARIZER_COLORS,
+    draw_against_strength,
+)
 
 DASHES = ("--", "-", ":", "-.")
 
@@ -41,5 +45,6 @@ def draw_sleepers(
 
 def _draw_variance(ax: Axes, variance: np.ndarray, labels: np.ndarray) -> None:
     order = np.argsort(-variance)[: (labels >= 0).sum()]
-    ax.scatter(range(len(order)), variance[order], c=labels[order], s=10, cmap="tab10", vmax=9)
+    colors = np.take(CATEGORY_COLORS, labels[order] % len(CATEGORY_COLORS))
+    ax.scatter(range(len(order)), variance[order], c=colors, s=10)
     ax.set(yscale="log", xlabel="units by variance", ylabel="variance")

@@ -20,13 +20,14 @@ from experiments.report.chapters.chance import element_and_chance
 from experiments.report.examples import Examples
 from experiments.report.frames import Results
 from experiments.report.units import portraits, short
+from modlib import plotting
 from modlib.models import MLP
 from modlib.similarity.conventions import CONVENTIONS
 
 LAYER = 1  # the first: its weights are pictures
 MEASURES = {"upstream": "covariance", "downstream": "output_sensitivity"}
 """The measure that sorts from each side, normalised."""
-COLORS = {"upstream": "#0072B2", "downstream": "#D55E00"}
+COLORS = plotting.SIDE_COLORS
 N_IMAGES = 400
 LEVELS = 7  # of a weight, either way: with zero they fill half a byte
 GAP = 2.5  # between modules, in units

@@ -7,6 +7,8 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from modlib.plotting import SIGNED_COLORMAP
+
 SAME = 1e-12
 """Sums in another order differ by less."""
 
@@ -74,7 +76,7 @@ def draw_stages(
     top = np.nanmax(np.abs(shown))
     for ax, (name, labels) in zip(axes[0], stages.items(), strict=True):
         order = np.argsort(labels, kind="stable")
-        ax.imshow(shown[np.ix_(order, order)], cmap="RdBu_r", vmin=-top, vmax=top)
+        ax.imshow(shown[np.ix_(order, order)], cmap=SIGNED_COLORMAP, vmin=-top, vmax=top)
         for border in np.flatnonzero(np.diff(labels[order])) + 0.5:
             ax.axhline(border, color="black", linewidth=1)
             ax.axvline(border, color="black", linewidth=1)

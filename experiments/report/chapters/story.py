@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import product
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -69,8 +70,15 @@ class Story:
     n_networks: int
 
 
-def tell(results: Crossed) -> Story:
+def tell(results: Crossed, convention: str = CONVENTION) -> Story:
     """Pick the rows of the tables that the picture is drawn from.
+
+    Parameters
+    ----------
+    results
+        The tables of networks whose modules are known.
+    convention
+        Of the similarities.
 
     Returns
     -------
@@ -80,8 +88,9 @@ def tell(results: Crossed) -> Story:
     """
     scores = truths.decided(results).query(
         "kind == 'planted' and layer == 1 and by == 'construction' and search == 'paper'"
-        " and not normalized and leak == @LEAK and convention == @CONVENTION"
+        " and not normalized and leak == @LEAK"
     )
+    scores = scores[scores["convention"] == convention]
     units = results.units.query(
         "kind == 'planted' and layer == 1 and leak == @LEAK and seed == @SEED"
     ).sort_values("unit")
@@ -167,30 +176,30 @@ class Layout:
 
 LAYOUTS = {
     "wide": Layout(
-        size=(7.8, 5.2),
+        size=(7.8, 5.6),
         headline="Which units form a module depends on the side\n"
         "one looks from: the same 64 units, sorted twice",
         told="Each unit was built to see mainly one of two digits and to serve mainly one of two\n"
-        "questions. Colours are the modules found by two measures that were not told.",
+        "questions. One colour is one module, found by a measure that was not told.",
         grid=2.0,
-        grids={"input": (1.05, 1.32), "output": (4.75, 1.32)},
+        grids={"input": (1.05, 1.45), "output": (4.75, 1.45)},
         bars={"input": (1.05, 0.12), "output": (4.75, 0.12)},
         titles={"input": "From the input side", "output": "From the output side"},
-        link=(3.9, 2.32, "the same two\nunits: together\non the left, apart\non the right"),
+        link=(3.9, 2.45, "the same two\nunits: together\non the left, apart\non the right"),
         verdict=(
-            3.9, 0.92, "Either side finds what was built on its side, and nothing of the other"
+            3.9, 0.9, "Either side finds what was built on its side, and nothing of the other"
             " (1 is all, 0 is chance):",
         ),
         is_wide=True,
     ),
     "narrow": Layout(
-        size=(4.2, 5.75),
+        size=(4.2, 6.35),
         headline="Which units form a module\ndepends on the side one looks\n"
         "from: the same 64, sorted twice",
         told="Each unit was built to see mainly one of two\ndigits and to serve mainly one of two"
-        " questions.\nColours are the modules found by two\nmeasures that were not told.",
+        " questions.\nOne colour is one module, found by\na measure that was not told.",
         grid=1.55,
-        grids={"input": (0.1, 1.72), "output": (2.55, 1.72)},
+        grids={"input": (0.1, 2.12), "output": (2.55, 2.12)},
         bars={"input": (0.1, 0.1), "output": (2.55, 0.1)},
         titles={"input": "From the\ninput side", "output": "From the\noutput side"},
         link=(2.1, 1.52, "The same two units: together left, apart right."),
@@ -206,19 +215,24 @@ LAYOUTS = {
         "one looks from: the same 64 units, sorted twice",
         told="",
         grid=2.1,
-        grids={"input": (1.1, 0.35), "output": (4.8, 0.35)},
+        grids={"input": (1.1, 0.4), "output": (4.8, 0.4)},
         bars={},
         titles={"input": "From the input side", "output": "From the output side"},
-        link=(4.0, 1.4, "the same two\nunits: together\non the left, apart\non the right"),
+        link=(4.0, 1.45, "the same two\nunits: together\non the left, apart\non the right"),
         verdict=None,
         is_wide=True,
     ),
 }  # fmt: skip
 """Where everything stands: both squares side by side, or one below the other."""
-WAYS = {"input": "by what drives a unit", "output": "by what a unit drives"}
+WAYS = {
+    "input": "input sensitivity:\npixels moving a unit",
+    "output": "output sensitivity:\nanswers a unit moves",
+}
+"""The measure of each side, and what it asks."""
 COLUMNS, ROWS = ("sees\ndigit A", "sees\ndigit B"), ("serves\nquestion 1", "serves\nquestion 2")
 TOLD = {"source": "digit", "head": "question"}
 """What the two truths are called."""
+_GREY = "grey"  # what is in no module, in words
 _GAP = 0.2  # between the halves of a square, in widths of a unit
 
 
@@ -243,6 +257,7 @@ def draw(story: Story, theme: str = "light", layout: str = "wide") -> Figure:
         for side in LOOKS:
             grids[side] = _draw_units(figure, story, side, place, colors)
             _name_halves(grids[side], side, place, colors)
+            _count_the_odd(grids[side], story.modules[side], side, place, colors)
             if place.bars:
                 _draw_recoveries(figure, story, side, place, colors)
         _link(figure, grids, story, place, colors)
@@ -309,10 +324,37 @@ def _name_halves(ax: Axes, side: str, place: Layout, colors: Theme) -> None:
         for at, text in zip((0.36 * width, 0.64 * width), ROWS, strict=True):
             ax.text(-0.31 * width, at, text, ha="center", **style, **ours)
     ax.text(
-        width / 2, -2.55, place.titles[side], ha="center", va="bottom", size=11.5,
-        **ours | {"color": _own(side, colors), "weight": "bold"},
+        width / 2, -3.35, place.titles[side], ha="center", va="bottom", size=11.5, **ours
     )  # fmt: skip
-    ax.text(width / 2, -2.2, WAYS[side], ha="center", **others | {"va": "center"})
+    ax.text(width / 2, -2.5, WAYS[side], ha="center", **style, **others)
+
+
+def _count_the_odd(ax: Axes, modules: np.ndarray, side: str, place: Layout, colors: Theme) -> None:
+    """Say below a square how many of its units are in no module, or in that of the other half."""
+    told = " and ".join(told_of_the_odd(modules, side))
+    text = told if place.is_wide else "\n".join(wrap(told, 17))
+    ax.text(
+        (_WIDTH + _GAP) / 2, _WIDTH + _GAP + 0.3, text, ha="center", va="top", linespacing=1.05,
+        color=colors.quiet,
+    )  # fmt: skip
+
+
+def told_of_the_odd(modules: np.ndarray, side: str) -> list[str]:
+    """Count the units that a square shows in no module, or in the module of the other half.
+
+    Parameters
+    ----------
+    modules
+        Shape ``[8, 8]``: 0 for most units of the left or upper half, 1 for those of the other.
+    side
+        ``"input"``, where halves are left and right, or ``"output"``, above and below.
+    """
+    own = np.indices(modules.shape)[1 if side == "input" else 0] >= _WIDTH // 2
+    n_none, n_strayed = (modules < 0).sum(), ((modules >= 0) & (modules != own)).sum()
+    counted = {f"in no module ({_GREY})": n_none, "in the other module": n_strayed}
+    return [
+        f"{n} {'unit is' if n == 1 else 'units are'} {what}" for what, n in counted.items() if n
+    ]
 
 
 def _link(

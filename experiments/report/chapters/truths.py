@@ -1,6 +1,6 @@
 """Modules beside the truth: figures and tables of what the measures find of what is there."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from math import ceil, sqrt
 from typing import Any
@@ -18,7 +18,7 @@ from experiments.pairs import N_HEADS, SOURCES
 from experiments.planted import planted_labels
 from experiments.report.chapters.crossed import TRUTH_COLORS
 from experiments.report.crossed import METHOD, NETWORK, Crossed
-from experiments.report.figures import CONVENTION_NAMES, REGULARIZER_TITLES
+from experiments.report.figures import CATEGORY_COLORS, CONVENTION_NAMES, REGULARIZER_TITLES
 from experiments.report.worth import SEEDS
 from experiments.truth import TRUTHS
 from modlib import plotting
@@ -26,14 +26,10 @@ from modlib.models import MLP
 from modlib.similarity.conventions import CONVENTIONS
 from modlib.similarity.measures import MEASURES, SIDES, UPSTREAM
 
-FOUND = 0.5
-"""A recovery above it is called found in figures: the threshold of the rules."""
+FOUND, NOTHING = 0.5, 0.1
+"""Recoveries above the one are called found in figures, below the other none: as in the rules."""
 KINDS = [f"{source} → {head + 1}" for source, head in product(SOURCES, range(N_HEADS))]
 """The four kinds of unit of a planted first layer, in their order."""
-MODULE_COLORS = (
-    "#332288", "#DDCC77", "#44AA99", "#CC6677", "#88CCEE", "#117733", "#AA4499", "#999933",
-)  # fmt: skip
-"""Of modules by falling size, and again from the first where there are more: Paul Tol's muted."""
 _UNUSED, _EMPTY = "0.85", "white"
 _MARKERS = {"source": "o", "head": "s"}
 _REGULARIZERS = ("l2", "l1", "dropout")
@@ -218,7 +214,7 @@ def draw_masks(model: MLP) -> Figure:
             axis.set_tick_params(length=0)
             line = ax.axvline if axis is ax.xaxis else ax.axhline
             for border in borders:
-                line(border, color=plotting.COLORS["loss_hessian"], linewidth=0.8)
+                line(border, color="0.5", linewidth=1.2)
         ax.set_xlabel(names[number])
         ax.set_title(f"into the {names[number + 1]}")
         ax.tick_params(axis="x", rotation=40 if number == 1 else 0)
@@ -241,24 +237,19 @@ def draw_square(scores: pd.DataFrame, units: pd.DataFrame) -> Figure:
     Parameters
     ----------
     scores
-        Rows of the table ``crossed`` of one network, layer and witness, by raw similarities. A
-        column of panels for each measure, a row for each convention; below each stand the two
-        recoveries, in bold what is above :data:`FOUND`.
+        Rows of the table ``crossed`` of one network, layer, witness and convention, by raw
+        similarities. A panel for each measure; below it stands what is found, that is, recovered
+        by more than :data:`FOUND`, and both recoveries.
     units
         Rows of the table ``crossed_units`` of that network and layer.
     """
     sides = units.sort_values("unit")[[f"{truth}_planted" for truth in TRUTHS]]
     sides = sides.to_numpy().astype(int)
-    figure, axes = plt.subplots(len(CONVENTIONS), len(MEASURES), figsize=(6.4, 4.3))
-    for row, convention in zip(axes, CONVENTIONS, strict=True):
-        for ax, measure in zip(row, MEASURES, strict=True):
-            chosen = (scores["convention"] == convention) & (scores["measure"] == measure)
-            found = scores[chosen].set_index("truth")
-            image = square(np.asarray(found["labels"].iloc[0]), sides)
-            _draw_square(ax, image)
-            _tell_recoveries(ax, found["recovery"])
-        row[0].set_ylabel(CONVENTION_NAMES[convention], labelpad=8)
-    for ax, measure in zip(axes[0], MEASURES, strict=True):
+    figure, axes = plt.subplots(1, len(MEASURES), figsize=(6.4, 2.6), sharey=True)
+    for ax, measure in zip(axes, MEASURES, strict=True):
+        found = scores[scores["measure"] == measure].set_index("truth")
+        _draw_square(ax, square(np.asarray(found["labels"].iloc[0]), sides))
+        _tell_recoveries(ax, found["recovery"])
         ax.set_title(plotting.TITLES[measure], pad=12)
     return figure
 
@@ -292,8 +283,8 @@ _KINDS_OF_TWO = tuple(product(range(2), range(2)))
 
 
 def _draw_square(ax: Axes, image: np.ndarray) -> None:
-    colors = [_EMPTY, _UNUSED, *MODULE_COLORS]
-    shown = np.where(image < 0, image, image % len(MODULE_COLORS)) + 2
+    colors = [_EMPTY, _UNUSED, *CATEGORY_COLORS]
+    shown = np.where(image < 0, image, image % len(CATEGORY_COLORS)) + 2
     ax.imshow(
         shown, cmap=ListedColormap(colors), vmin=-0.5, vmax=len(colors) - 0.5,
         interpolation="none",
@@ -304,63 +295,65 @@ def _draw_square(ax: Axes, image: np.ndarray) -> None:
         ax.axhline(place - 0.5, color="white", linewidth=linewidth)
         ax.axvline(place - 0.5, color="white", linewidth=linewidth)
     middles, _ = _shares(width, 2)
-    ax.set_xticks(middles, SOURCES)
-    ax.set_yticks(middles, [str(head + 1) for head in range(N_HEADS)])
+    ax.set_xticks(middles, [f"sees {source}" for source in SOURCES])
+    ax.set_yticks(middles, [f"head {head + 1}" for head in range(N_HEADS)])
     ax.tick_params(length=0, labelsize=8, pad=1)
     ax.xaxis.tick_top()
     ax.spines[:].set_visible(False)
 
 
 def _tell_recoveries(ax: Axes, recoveries: pd.Series) -> None:
-    for line, truth in enumerate(TRUTHS):
+    found = [truth for truth in TRUTHS if recoveries[truth] > FOUND]
+    lines = [(f"finds {_all_of(found)}", _color_of(found), "bold")]
+    for truth in TRUTHS:
         value = round(recoveries[truth], 2) + 0.0  # no negative zero
+        told = f"{truth} {value:.2f}".replace("-", "\u2212")
+        lines.append((told, _color_of({truth} & set(found)), "normal"))
+    for place, (told, color, weight) in enumerate(lines):
         ax.text(
-            0.5, -0.06 - 0.13 * line, f"{truth} {value:.2f}".replace("-", "\u2212"), ha="center",
-            va="top", transform=ax.transAxes, fontsize=8,
-            color=TRUTH_COLORS[truth] if value > FOUND else "0.45",
-            weight="bold" if value > FOUND else "normal",
+            0.5, -0.05 - 0.14 * place, told, ha="center", va="top", transform=ax.transAxes,
+            fontsize=8, color=color, weight=weight,
         )  # fmt: skip
+
+
+def _all_of(truths: Sequence[str]) -> str:
+    """Say in words which of the two truths these are."""
+    return "both" if len(truths) > 1 else f"the {truths[0]}" if truths else "neither"
+
+
+def _color_of(truths: Collection[str]) -> str:
+    """Return the colour of a truth that stands alone, and grey otherwise."""
+    return TRUTH_COLORS[next(iter(truths))] if len(truths) == 1 else "0.4"
 
 
 # ------------------------------------------------------------------------------------ the leak
 
 
 def draw_leaks(scores: pd.DataFrame) -> Figure:
-    """Draw the recovery of both truths against the leak of the masks, by measure and convention.
+    """Draw the recovery of both truths against the leak of the masks, by measure.
 
     Parameters
     ----------
     scores
-        Rows of one search, layer and witness, of planted networks. Solid lines are raw, dashed
-        ones normalised methods; shades are standard errors over networks.
+        Rows of one search, layer, witness and convention, of planted networks. Solid lines are
+        raw, dashed ones normalised methods; shades are standard errors over networks. Above the
+        curves stands what raw similarities find without leak.
     """
     leaks = sorted(scores["leak"].unique())
-    figure, axes = plt.subplots(
-        len(CONVENTIONS), len(MEASURES), figsize=(6.4, 3.8), sharex=True, sharey=True
-    )
-    for row, convention in zip(axes, CONVENTIONS, strict=True):
-        for ax, measure in zip(row, MEASURES, strict=True):
-            ax.axhline(0, color="0.5", linewidth=0.8)
-            chosen = (scores["convention"] == convention) & (scores["measure"] == measure)
-            for truth, normalized in product(TRUTHS, (False, True)):
-                own = scores[chosen & (scores["truth"] == truth)]
-                own = own[own["normalized"] == normalized].groupby("leak")["recovery"]
-                mean, error = own.mean()[leaks], own.sem()[leaks].fillna(0.0)
-                style = {"linestyle": "--" if normalized else "-", "color": TRUTH_COLORS[truth]}
-                ax.plot(range(len(leaks)), mean, marker=".", **style)
-                ax.fill_between(
-                    range(len(leaks)), mean - error, mean + error, color=style["color"],
-                    alpha=0.2, linewidth=0,
-                )  # fmt: skip
-            _name_what_is_found(ax, scores[chosen & (scores["leak"] == leaks[0])])
-        row[0].set_ylabel(f"recovery, {CONVENTION_NAMES[convention]}")
-    for ax, measure in zip(axes[0], MEASURES, strict=True):
+    figure, axes = plt.subplots(1, len(MEASURES), figsize=(6.4, 2.5), sharex=True, sharey=True)
+    for ax, measure in zip(axes, MEASURES, strict=True):
+        ax.axhline(0, color="0.5", linewidth=0.8)
+        here = scores[scores["measure"] == measure]
+        for truth, normalized in product(TRUTHS, (False, True)):
+            own = here[(here["truth"] == truth) & (here["normalized"] == normalized)]
+            _draw_leak(ax, own, leaks, TRUTH_COLORS[truth], "--" if normalized else "-")
+        _name_what_is_found(ax, here[here["leak"] == leaks[0]])
         ax.set_title(plotting.TITLES[measure])
-    axes[0, 0].set_ylim(-0.15, 1.2)
-    for ax in axes[-1]:
         ax.set_xticks(range(len(leaks)), [f"{leak:g}".lstrip("0") or "0" for leak in leaks])
         ax.tick_params(axis="x", labelsize=7)
         ax.set_xlabel("leak")
+    axes[0].set_ylabel("recovery")
+    axes[0].set_ylim(-0.15, 1.2)
     lines = [Line2D([], [], color=TRUTH_COLORS[truth], label=truth) for truth in TRUTHS]
     lines += [
         Line2D([], [], color="0.3", label="raw"),
@@ -370,14 +363,23 @@ def draw_leaks(scores: pd.DataFrame) -> Figure:
     return figure
 
 
+def _draw_leak(
+    ax: Axes, scores: pd.DataFrame, leaks: list[float], color: str, linestyle: str
+) -> None:
+    """A line through the mean recoveries of one truth by one method, with standard errors."""
+    own = scores.groupby("leak")["recovery"]
+    mean, error = own.mean()[leaks], own.sem()[leaks].fillna(0.0)
+    places = range(len(leaks))
+    ax.plot(places, mean, marker=".", color=color, linestyle=linestyle)
+    ax.fill_between(places, mean - error, mean + error, color=color, alpha=0.2, linewidth=0)
+
+
 def _name_what_is_found(ax: Axes, scores: pd.DataFrame) -> None:
-    """Name the truths that raw similarities recover, above their curves."""
+    """Say which truths raw similarities find, above the curves."""
     raw = scores[~scores["normalized"]].groupby("truth")["recovery"].mean()
-    named = [truth for truth in TRUTHS if raw[truth] > FOUND]
-    for truth in named:
-        ax.text(0, 1.06, truth, color=TRUTH_COLORS[truth], fontsize=8, va="bottom")
-    if not named:
-        ax.text(0, 0.12, "neither", color="0.35", fontsize=8, va="bottom")
+    found = [truth for truth in TRUTHS if raw[truth] > FOUND]
+    height = 1.06 if found else 0.12
+    ax.text(0, height, f"finds {_all_of(found)}", color=_color_of(found), fontsize=8, va="bottom")
 
 
 # ---------------------------------------------------------------------------- emergent networks
@@ -390,7 +392,8 @@ def draw_emergent(scores: pd.DataFrame) -> Figure:
     ----------
     scores
         Rows of one search and witness, of emergent networks. Full markers are as printed, open
-        ones as released; thin lines are standard errors over networks.
+        ones as released; thin lines are standard errors over networks. Above them stands which
+        truths have a mean recovery above :data:`NOTHING`, over regularisers and conventions.
     """
     layers, tasks = sorted(scores["layer"].unique()), ("crossed", "parallel")
     kinds = [name for name in _REGULARIZERS if name in set(scores["regularizer"])]
@@ -408,10 +411,18 @@ def draw_emergent(scores: pd.DataFrame) -> Figure:
         _draw_emergent(ax, here, kinds)
         ax.set_title(f"{task} tasks, layer {layer}")
         for place, name in enumerate(SIDES):
-            ax.text(
-                (place + 0.5) / len(SIDES), 0.98, f"{name}\nmethods", transform=ax.transAxes,
-                ha="center", va="top", fontsize=8, color="0.35",
-            )  # fmt: skip
+            of_truths = here[here["side"] == name].groupby("truth")["recovery"].mean()
+            seen = [truth for truth in TRUTHS if of_truths.get(truth, 0.0) > NOTHING]
+            told = f"see some of {_all_of(seen)}" if seen else "see neither"
+            style: dict[str, Any] = {
+                "transform": ax.transAxes,
+                "ha": "center",
+                "va": "top",
+                "fontsize": 8,
+            }
+            middle = (place + 0.5) / len(SIDES)
+            ax.text(middle, 0.98, f"{name} methods", color="0.4", **style)
+            ax.text(middle, 0.88, told, color=_color_of(seen), **style)
     axes[0, 0].set_ylim(-0.15, 1.4)
     axes[0, 0].set_yticks([0, 0.5, 1])
     for ax in axes[:, 0]:
@@ -534,9 +545,9 @@ def _name_case(ax: Axes, case: Mapping[str, Any]) -> None:
     is_low = case["case"].startswith("high")
     ax.plot(case["q"], case["found"], "o", color="black", markersize=7, markerfacecolor="none")
     ax.annotate(
-        case["case"], (case["q"], case["found"]), (0, -16 if is_low else 18),
-        textcoords="offset points", fontsize=8, ha="center", va="center",
-        arrowprops={"arrowstyle": "-", "linewidth": 0.6},
+        case["case"], (case["q"], case["found"]), (case["q"], -0.15 if is_low else 1.09),
+        fontsize=8, ha="right" if is_low else "center", va="center",
+        arrowprops={"arrowstyle": "-", "linewidth": 0.6, "relpos": (0.9 if is_low else 0.5, 0.5)},
     )  # fmt: skip
 
 

@@ -19,10 +19,6 @@ from modlib.similarity.measures import MEASURES, METHODS, Method
 
 KINDS = ("incoming", "outgoing", "both", "graph")
 """The ways to cluster weights: three of connection patterns, and parts of the whole graph."""
-SIDE_COLORS = {
-    "upstream": plotting.COLORS["covariance"],
-    "downstream": plotting.COLORS["loss_hessian"],
-}
 
 
 def weight_matrices(state: Mapping[str, Tensor]) -> list[np.ndarray]:
@@ -84,6 +80,7 @@ def draw_by_kind(compared: pd.DataFrame) -> Figure:
             place, style = _place(kind, Method(*method)), _dot(Method(*method))
             ax.errorbar(value["mean"], place, xerr=value["sem"], **style)
         ax.axvline(0, color="0.6", linewidth=0.8)
+        _name_leads(ax, compared[compared["layer"] == layer])
         ax.set(title=f"hidden layer {layer}", xlabel="agreement beyond chance")
     axes[0, 0].set_yticks(range(len(KINDS)), KINDS)
     axes[0, 0].invert_yaxis()
@@ -91,6 +88,18 @@ def draw_by_kind(compared: pd.DataFrame) -> Figure:
     names = plotting.NAMES.values()
     figure.legend(handles, names, loc="outside upper center", ncols=len(MEASURES), fontsize=8)
     return figure
+
+
+def _name_leads(ax: Axes, compared: pd.DataFrame) -> None:
+    """Write above each row which side its weights agree with better, and by how much."""
+    means = compared.groupby(["weights", "looks"])["agreement"].mean().unstack("looks")
+    for row, kind in enumerate(KINDS):
+        lead = means.loc[kind, "upstream"] - means.loc[kind, "downstream"]
+        side = "upstream" if lead > 0 else "downstream"
+        ax.annotate(
+            f"{side} by {abs(lead):.2f}", (1, row - 0.38), xycoords=("axes fraction", "data"),
+            ha="right", va="bottom", fontsize=7, color=plotting.SIDE_COLORS[side],
+        )  # fmt: skip
 
 
 def _place(kind: str, method: Method) -> float:
@@ -116,7 +125,7 @@ def draw_by_strength(compared: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(2, len(REGULARIZERS), figsize=(6.4, 4.0), sharex="col", sharey=True)
     for row, kind in zip(axes, ("both", "graph"), strict=True):
         for ax, regularizer in zip(row, REGULARIZERS, strict=True):
-            for side, color in SIDE_COLORS.items():
+            for side, color in plotting.SIDE_COLORS.items():
                 _draw_side(ax, mean[kind, side], regularizer, label=side, color=color)
             ax.set_xlabel(REGULARIZER_NAMES[regularizer] if kind == "graph" else "")
     axes[0, 0].set_ylabel("patterns: agreement")
