@@ -167,6 +167,7 @@ def test_a_strength_is_written_with_two_digits(strength, text):
         ("l2-1e-05-0", "L2 penalty 1e-5"),
         ("l1-0.000316228-12", "L1 penalty 3.2e-4"),
         ("dropout-0.5-3", "dropout 0.5"),
+        ("dropout-0.05-0", "dropout 0.05"),
         ("untrained-0-7", "untrained"),
     ],
 )

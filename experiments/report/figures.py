@@ -73,9 +73,15 @@ class Strength(float):
 def network_title(network: str) -> str:
     """Name a network in words, without its seed, such as ``"L2 penalty 1e-5"``."""
     regularizer, _, strength = setting_of(network).partition("-")
+    return setting_title(regularizer, float(strength))
+
+
+def setting_title(regularizer: str, strength: float) -> str:
+    """Name a regulariser at one strength in words; a probability is written as one, ``"0.05"``."""
     if regularizer == UNTRAINED:
         return REGULARIZER_NAMES[UNTRAINED]
-    return f"{REGULARIZER_TITLES[regularizer]} {strength_text(float(strength))}"
+    text = f"{strength:.2g}" if regularizer == "dropout" else strength_text(strength)
+    return f"{REGULARIZER_TITLES[regularizer]} {text}"
 
 
 def use_style() -> None:
