@@ -13,7 +13,7 @@ from modlib import plotting
 
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / "modlib" / "plotting.py"
-# The first picture has shades of its own of the same two; the squares of chapter 9 tell modules apart.
+# The first picture has shades of the same two, and squares of chapter 9 tell modules apart.
 APART = {"story.py", "truths.py"}
 DRAWING = [
     path

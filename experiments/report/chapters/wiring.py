@@ -93,8 +93,11 @@ def draw_by_kind(compared: pd.DataFrame) -> Figure:
 def _name_leads(ax: Axes, compared: pd.DataFrame) -> None:
     """Write above each row which side its weights agree with better, and by how much."""
     means = compared.groupby(["weights", "looks"])["agreement"].mean().unstack("looks")
+    means = means.reindex(index=KINDS, columns=plotting.SIDE_COLORS)
     for row, kind in enumerate(KINDS):
         lead = means.loc[kind, "upstream"] - means.loc[kind, "downstream"]
+        if np.isnan(lead):
+            continue
         side = "upstream" if lead > 0 else "downstream"
         ax.annotate(
             f"{side} by {abs(lead):.2f}", (1, row - 0.38), xycoords=("axes fraction", "data"),
