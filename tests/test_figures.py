@@ -184,7 +184,7 @@ def test_a_note_stands_in_its_corner_whatever_the_scale(ax, place, at):
     (text,) = ax.texts
     assert (text.get_text(), text.get_position()) == ("up to 3", at)
     inside = ax.get_window_extent().get_points()
-    box = text.get_window_extent(ax.figure.canvas.get_renderer()).get_points()
+    box = text.get_window_extent().get_points()
     assert (inside[0] < box[0]).all()
     assert (box[1] < inside[1]).all()
 
