@@ -48,6 +48,6 @@ def test_there_is_a_curve_for_every_measure_in_per_cent():
     np.testing.assert_allclose(two.lines[0].get_xdata(), [0, 25, 50, 75, 100])
     # A tenth of two images is none, and of four, too.
     assert tenth.get_xydata().tolist() == [[10, 0]]
-    assert [text.get_text() for text in one.texts] == ["a tenth of the images:\n0 %"]
+    assert [text.get_text() for text in one.texts] == ["a tenth of\nthe images:\n0 %"]
     labels = [text.get_text() for text in two.get_legend().get_texts()]
     assert labels == list(plotting.NAMES.values())
