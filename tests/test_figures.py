@@ -161,13 +161,6 @@ def test_a_strength_is_written_with_two_digits(strength, text):
     assert figures.strength_text(strength) == text
 
 
-def test_a_strength_shows_itself_as_a_person_would_write_it():
-    strength = figures.Strength(10**-4.5)
-    assert repr(strength) == "3.2e-5"
-    assert float(repr(strength)) == pytest.approx(strength, rel=0.02)
-    assert strength * 2 == 2 * 10**-4.5
-
-
 def test_the_axis_of_a_penalty_is_written_for_people(ax):
     figures.draw_against_strength(ax, np.array([1e-5, 1e-3]), np.ones(2), regularizer="l1")
     ax.figure.canvas.draw()

@@ -64,13 +64,6 @@ def strength_text(strength: float) -> str:
     return f"{digits.removesuffix('.0')}e{int(exponent)}"
 
 
-class Strength(float):
-    """A strength that shows itself as :func:`strength_text` writes it."""
-
-    def __repr__(self) -> str:
-        return strength_text(float(self))
-
-
 def network_title(network: str) -> str:
     """Name a network in words, without its seed, such as ``"L2 penalty 1e-5"``."""
     regularizer, _, strength = setting_of(network).partition("-")
