@@ -9,6 +9,11 @@ import papermill
 ROOT = Path(__file__).parents[1]
 
 
+def plain(text: str) -> str:
+    """What a chapter says, with the words of links to the glossary in their place."""
+    return re.sub(r"\{term\}`([^`<]*[^`<\s])\s*(?:<[^`>]*>)?`", r"\1", text)
+
+
 def parameter_names(notebook: Path) -> set[str]:
     cells = nbformat.read(notebook, as_version=4).cells
     (cell,) = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]

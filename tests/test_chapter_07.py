@@ -57,7 +57,7 @@ def test_the_distinction_is_told_on_both_scales(chapter):
 
 
 def test_every_figure_is_drawn_and_the_page_says_which_run_made_them(chapter):
-    assert n_figures(chapter) == 9
+    assert n_figures(chapter) == 10
     assert texts(chapter).count("Drawn from 21 networks of the sweep") == 1
 
 

@@ -320,7 +320,7 @@ def test_what_was_found_has_a_row_for_each_layer_and_convention():
     axes = networks.draw_found(similarities, modules).axes
     assert [ax.get_title() for ax in axes] == ["covariance, Q = 0.25", "own, Q = 0.25"] * 3
     rows = [ax.get_ylabel() for ax in axes[::2]]
-    assert rows == ["a, printed", "a + b, printed", "a, released"]
+    assert rows == ["a, as printed", "a + b, as printed", "a, as released"]
 
 
 def test_maps_stand_below_their_digit_each_module_on_its_own_scale():

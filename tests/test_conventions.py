@@ -101,13 +101,16 @@ def test_each_convention_has_its_curves_in_the_toy():
     similarity = pd.DataFrame({"printed": [0.6, 1.0], "released": [0.0, 1.0]}, [0.0, 1.0])
     modularity = pd.DataFrame({"released": [0.5, 0.5], "printed": [0.0, 0.1]}, [0.2, 0.9])
     left, right = conventions.draw_toy(similarity, modularity).axes
-    printed, released = left.lines
+    printed, released, unrelated = left.lines
     assert printed.get_xydata().tolist() == [[0, 0.6], [1, 1]]
     assert printed.get_label() == "inside: E|ab|"
     assert released.get_xydata().tolist() == [[0, 0], [1, 1]]
     assert [line.get_xydata().tolist() for line in right.lines] == [
-        [[0.2, 0.0], [0.9, 0.1]], [[0.2, 0.5], [0.9, 0.5]]
+        [[0.2, 0.0], [0.9, 0.1]], [[0.2, 0.5], [0.9, 0.5]], [[0.9, 0.1]]
     ]  # fmt: skip
+    assert unrelated.get_xydata().tolist() == [[0, 0.6]]
+    said = [text.get_text() for ax in (left, right) for text in ax.texts]
+    assert said == ["unrelated: 0.60", "perfect copies: 0.10"]
     assert printed.get_color() == right.lines[0].get_color() != released.get_color()
 
 

@@ -70,9 +70,11 @@ def test_a_claim_without_numbers_says_so(panels):
     assert not panels[0]["claim-01"].texts
 
 
-def test_panels_have_the_claims_as_titles(panels):
-    title = panels[0]["claim-16"].get_title(loc="left")
-    assert title.replace("\n", " ") == f"16 {CLAIMS['claim-16'].title}"
+def test_panels_have_the_claims_as_titles_and_what_became_of_them(panels):
+    # The verdict is that of the first reading, the paper's own.
+    for name, verdict in {"claim-16": "holds", "claim-02": "not tested"}.items():
+        title = panels[0][name].get_title(loc="left").replace("\n", " ")
+        assert title == f"{name[-2:]} {CLAIMS[name].title}: {verdict}"
 
 
 def test_legend_names_the_readings(panels):

@@ -46,6 +46,8 @@ def test_a_matrix_is_drawn_with_the_names_of_the_methods():
     figure = families.draw_matrix(HALF)
     ax, scale = figure.axes
     assert set(written(ax).values()) == {"0.50"}
+    beside = ax.get_title("left"), ax.get_title("right"), ax.get_ylabel()
+    assert beside == ("within upstream 0.50", "between the two 0.50", "within downstream 0.50")
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels[:3] == ["covariance", "covariance, norm.", "input sens."]
     assert scale.get_ylabel() == "element-centric similarity"
@@ -67,18 +69,21 @@ def test_change_is_what_comes_after_minus_what_was_before():
 # --------------------------------------------------------------------------------------- strengths
 
 
-def test_settings_stand_by_strength_and_those_left_out_leave_a_blank():
-    of_setting = {("l2", 1e-5): HALF, ("dropout", 0.1): HALF, ("dropout", 0.4): HALF / 2}
-    strengths = {"l2": [1e-5, 1e-3], "dropout": [0.1, 0.4]}
-    axes = np.reshape(families.draw_settings(of_setting, strengths, HALF).axes, (4, 2))
-    assert [[ax.get_title() for ax in row] for row in axes[::2]] == [
-        ["1e-5", ""], ["0.1", "0.4"],
+def test_settings_stand_by_strength_and_each_regulariser_begins_a_row():
+    of_setting = {("dropout", n / 10): np.full((8, 8), n / 10) for n in range(1, 7)}
+    of_setting |= {("l2", 10**-4.5): HALF}
+    axes = np.reshape(families.draw_settings(of_setting, ["l2", "dropout"]).axes, (3, 5))
+    assert [[ax.get_title() for ax in row if ax.get_visible()] for row in axes] == [
+        ["L2 penalty 3.2e-5"], [f"dropout 0.{n}" for n in range(1, 6)], ["dropout 0.6"],
     ]  # fmt: skip
-    assert [ax.get_ylabel() for ax in axes[:, 0]] == ["L2", "", "dropout", ""]
-    assert not axes[0, 1].images
-    assert not axes[1, 1].images
-    assert axes[2, 1].images[0].get_array()[0, 1] == 0.25
-    assert axes[3, 1].images[0].get_array()[0, 1] == -0.25  # less than in untrained networks
+    assert axes[2, 0].images[0].get_array()[0, 1] == 0.6
+    assert set(written(axes[2, 0]).values()) == {"0.60"}
+
+
+def test_settings_may_be_drawn_less_what_untrained_networks_have():
+    lower = families.draw_settings({("l2", 1e-3): HALF / 2}, ["l2"], HALF).axes[0]
+    assert lower.images[0].get_array()[0, 1] == -0.25
+    assert set(written(lower).values()) == {"\u22120.25"}
 
 
 def test_blocks_have_a_curve_each_beside_the_one_by_chance():

@@ -161,12 +161,34 @@ def test_a_strength_is_written_with_two_digits(strength, text):
     assert figures.strength_text(strength) == text
 
 
+def test_the_axis_of_a_penalty_is_written_for_people(ax):
+    figures.draw_against_strength(ax, np.array([1e-5, 1e-3]), np.ones(2), regularizer="l1")
+    ax.figure.canvas.draw()
+    assert {"1e-5", "1e-4", "1e-3"} <= {label.get_text() for label in ax.get_xticklabels()}
+
+
+@pytest.mark.parametrize(
+    ("place", "at"),
+    [("upper left", (0.03, 0.97)), ("center left", (0.03, 0.5)), ("lower right", (0.97, 0.03))],
+)
+def test_a_note_stands_in_its_corner_whatever_the_scale(ax, place, at):
+    ax.set(xlim=(5, 9), yscale="log", ylim=(1e-3, 1))
+    figures.write_note(ax, "up to 3", place)
+    (text,) = ax.texts
+    assert (text.get_text(), text.get_position()) == ("up to 3", at)
+    inside = ax.get_window_extent().get_points()
+    box = text.get_window_extent().get_points()
+    assert (inside[0] < box[0]).all()
+    assert (box[1] < inside[1]).all()
+
+
 @pytest.mark.parametrize(
     ("network", "title"),
     [
         ("l2-1e-05-0", "L2 penalty 1e-5"),
         ("l1-0.000316228-12", "L1 penalty 3.2e-4"),
         ("dropout-0.5-3", "dropout 0.5"),
+        ("dropout-0.05-0", "dropout 0.05"),
         ("untrained-0-7", "untrained"),
     ],
 )

@@ -36,8 +36,11 @@ def test_deficits_are_drawn_as_shares_and_as_means_of_networks():
     second = [modules_of("a", 2, q=0.25), modules_of("b", 2, q=0.25)]
     deficits = optima.deficits(pd.concat(first + second))
     left, right = optima.draw_deficits(deficits).axes
-    curves = {line.get_label(): line for line in left.lines}
+    *lines, start = left.lines
+    curves = {line.get_label(): line for line in lines}
     assert list(curves) == list(optima.SEARCHES.values())
+    assert [text.get_text() for text in left.texts] == ["50 % miss nothing"]
+    assert start.get_ydata() == [0.5]
     thresholds, shares = curves["the paper's algorithm"].get_data()
     # Deficits of 0.02, 0.04 and, for half of all matrices, nothing.
     assert shares[0] == 0.5

@@ -53,7 +53,7 @@ def test_a_dot_stands_for_every_pair_in_the_panel_of_its_network():
         "dropout 0.5": [([0.2], [0.5])],
     }
     for ax in figure.axes:
-        assert len(ax.lines) == 3  # the medians, over a white ground
+        assert len(ax.lines) == 4  # the medians, over a white ground, and the diagonal
         assert ax.lines[0].get_linestyle() == "None"  # dots, no line through them
         assert (ax.get_xlim(), ax.get_ylim()) == ((0, 1), (0, 1))  # agreement is the diagonal
         assert ax.get_aspect() == 1

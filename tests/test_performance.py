@@ -34,7 +34,7 @@ def test_networks_are_held_against_the_strengths_of_a_grid():
     table = performance.describe_grid(NETWORKS, {"l2": [1e-4, 1e-3, 0.5], "dropout": [0.2]})
     l2 = table.loc["L2 penalty"]
     assert l2.to_dict() == {
-        "l2": "0.0001 to 0.1", "l1": "0", "dropout": "0",
+        "l2": "1e-4 to 0.1", "l1": "0", "dropout": "0",
         "settings": 4, "of Table 1": "2 of 3", "networks": 9,
     }  # fmt: skip
     assert table.loc["dropout probability", "dropout"] == "0.2"

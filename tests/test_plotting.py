@@ -121,6 +121,22 @@ def test_a_small_map_has_colours_and_a_cross_but_no_numbers(ax):
     assert not len(ax.get_xticks())
 
 
+def test_means_of_blocks_leave_out_what_a_method_has_in_common_with_itself():
+    agreement = np.array([[9, 1, 2, 4], [1, 9, 6, 8], [2, 6, 9, 3], [4, 8, 3, 9]], dtype=float)
+    sides, between = plotting.block_means(agreement, n_upstream=2)
+    assert sides == {"upstream": 1, "downstream": 3}
+    assert between == (2 + 4 + 6 + 8) / 4
+
+
+def test_means_are_written_into_the_middles_of_their_blocks(ax):
+    agreement = np.array([[9, 1, -2, -4], [1, 9, -6, -8], [-2, -6, 9, 3], [-4, -8, 3, 9]], float)
+    plotting.write_block_means(ax, agreement, "+.1f", n_upstream=2)
+    written = {text.get_position(): text.get_text() for text in ax.texts}
+    assert written == {
+        (0.5, 0.5): "+1.0", (2.5, 2.5): "+3.0", (0.5, 2.5): "\u22125.0", (2.5, 0.5): "\u22125.0",
+    }  # fmt: skip
+
+
 def relative_luminance(color):
     """As the WCAG define it."""
     channels = np.array(colors.to_rgb(color))

@@ -163,6 +163,7 @@ def test_assignments_within_a_fifth_of_the_best_are_ranked():
     # Ranks 1 and 2; 0.39 is less than four fifths of 0.5.
     assert right.lines[0].get_xydata().tolist() == [[0.5, 1], [0.41, 2]]
     assert [line.get_xdata()[0] for line in right.lines[1:]] == [0.41, 0.5, 0.5]
+    assert [text.get_text() for text in right.texts] == ["found: place 1\nof 5"]
 
 
 def test_gains_are_drawn_as_points_and_as_falling_shares():

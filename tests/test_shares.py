@@ -39,12 +39,15 @@ def test_there_is_a_curve_for_every_measure_in_per_cent():
     other = {m: np.array([0, 0.25, 0.5, 0.75, 1]) for m in MEASURES}
     one, two = shares.draw_shares({"plain": curves, "dropout": other}).axes
     assert [one.get_title(), two.get_title()] == ["plain", "dropout"]
-    *lines, diagonal = one.lines
+    *lines, diagonal, tenth = one.lines
     for line, (measure, curve) in zip(lines, curves.items(), strict=True):
         np.testing.assert_allclose(line.get_xdata(), [0, 50, 100])
         np.testing.assert_allclose(line.get_ydata(), 100 * curve)
         assert line.get_color() == plotting.COLORS[measure]
     assert list(diagonal.get_xdata()) == list(diagonal.get_ydata()) == [0, 100]
     np.testing.assert_allclose(two.lines[0].get_xdata(), [0, 25, 50, 75, 100])
+    # A tenth of two images is none, and of four, too.
+    assert tenth.get_xydata().tolist() == [[10, 0]]
+    assert [text.get_text() for text in one.texts] == ["a tenth of\nthe images:\n0 %"]
     labels = [text.get_text() for text in two.get_legend().get_texts()]
     assert labels == list(plotting.NAMES.values())

@@ -7,8 +7,10 @@ import pandas as pd
 mpl.use("Agg")
 
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
 
 from experiments.report.chapters.sleepers import draw_sleepers
+from experiments.report.figures import CATEGORY_COLORS
 
 
 def test_variances_fall_unused_units_left_out_and_curves_have_their_names():
@@ -21,7 +23,8 @@ def test_variances_fall_unused_units_left_out_and_curves_have_their_names():
     left, right = draw_sleepers(variance, labels, curves).axes
     (points,) = left.collections
     assert points.get_offsets().tolist() == [[0, 4.0], [1, 2.0], [2, 1e-9]]
-    assert points.get_array().tolist() == [0, 0, 1]
+    colors = [to_hex(color).upper() for color in points.get_facecolors()]
+    assert colors == [CATEGORY_COLORS[module] for module in (0, 0, 1)]
     assert left.get_yscale() == "log"
     assert [
         (line.get_label(), line.get_linestyle(), line.get_xydata().tolist()) for line in right.lines

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from chapters import ROOT
+from chapters import ROOT, plain
 
 from experiments.report.chapters import truths
 from experiments.report.crossed import judge_truth, read_crossed
@@ -20,7 +20,7 @@ WAYS = [(way, name) for way in (False, True) for name in ("printed", "released")
 
 
 def words(chapter):
-    return " ".join((ROOT / "notebooks" / f"{chapter}.md").read_text().split())
+    return " ".join(plain((ROOT / "notebooks" / f"{chapter}.md").read_text()).split())
 
 
 def numbers(text, pattern):

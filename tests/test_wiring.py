@@ -82,6 +82,25 @@ def test_a_dot_is_the_mean_of_networks_on_the_line_of_its_kind():
     assert legend == list(plotting.NAMES.values())
 
 
+def test_above_each_row_stands_the_side_that_agrees_better():
+    compared = pd.DataFrame(
+        [
+            one_row("incoming", agreement=0.5),
+            one_row("incoming", "loss_hessian", agreement=0.1),
+            one_row("incoming", "output_sensitivity", agreement=0.3),
+            one_row("graph", agreement=0.0),
+            one_row("graph", "loss_hessian", agreement=0.25),
+            one_row("both", agreement=0.4),  # nothing to hold it against
+        ]
+    )
+    (ax,) = wiring.draw_by_kind(compared).axes
+    notes = {text.get_text(): (text.xy[1], text.get_color()) for text in ax.texts}
+    assert notes == {
+        "upstream by 0.30": (0 - 0.38, plotting.SIDE_COLORS["upstream"]),
+        "downstream by 0.25": (3 - 0.38, plotting.SIDE_COLORS["downstream"]),
+    }
+
+
 def test_sides_are_drawn_against_strength_with_their_levels_before_training():
     rows = [
         one_row(agreement=0.2, regularizer="l2", strength=1e-4),

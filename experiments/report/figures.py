@@ -37,6 +37,7 @@ CATEGORY_COLORS = (
     "#4D4D4D", "#A6A6A6",
 )  # fmt: skip
 """Of modules, digits and other things without an order: none is blue or orange."""
+_HEIGHTS = {"upper": (0.97, "top"), "center": (0.5, "center"), "lower": (0.03, "bottom")}
 STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
@@ -63,19 +64,18 @@ def strength_text(strength: float) -> str:
     return f"{digits.removesuffix('.0')}e{int(exponent)}"
 
 
-class Strength(float):
-    """A strength that shows itself as :func:`strength_text` writes it."""
-
-    def __repr__(self) -> str:
-        return strength_text(float(self))
-
-
 def network_title(network: str) -> str:
     """Name a network in words, without its seed, such as ``"L2 penalty 1e-5"``."""
     regularizer, _, strength = setting_of(network).partition("-")
+    return setting_title(regularizer, float(strength))
+
+
+def setting_title(regularizer: str, strength: float) -> str:
+    """Name a regulariser at one strength in words; a probability is written as one, ``"0.05"``."""
     if regularizer == UNTRAINED:
         return REGULARIZER_NAMES[UNTRAINED]
-    return f"{REGULARIZER_TITLES[regularizer]} {strength_text(float(strength))}"
+    text = f"{strength:.2g}" if regularizer == "dropout" else strength_text(strength)
+    return f"{REGULARIZER_TITLES[regularizer]} {text}"
 
 
 def use_style() -> None:
@@ -128,7 +128,7 @@ def _set_strengths(ax: Axes, regularizer: str) -> None:
 
 
 def write_note(ax: Axes, text: str, place: str = "upper left", **style: Any) -> Axes:
-    """Write a few words into a corner of a panel: what is to be seen there.
+    """Write a few words at the edge of a panel: what is to be seen there.
 
     Parameters
     ----------
@@ -137,15 +137,16 @@ def write_note(ax: Axes, text: str, place: str = "upper left", **style: Any) -> 
     text
         A line or two.
     place
-        ``"upper left"``, ``"lower right"`` and so on.
+        ``"upper left"``, ``"center left"``, ``"lower right"`` and so on.
     style
         Options of ``Axes.text``.
     """
     vertical, horizontal = place.split()
+    height, anchor = _HEIGHTS[vertical]
     options: dict[str, Any] = {"fontsize": 8, "color": "0.2"} | style
     ax.text(
-        0.03 if horizontal == "left" else 0.97, 0.97 if vertical == "upper" else 0.03, text,
-        transform=ax.transAxes, ha=horizontal, va="top" if vertical == "upper" else "bottom",
+        0.03 if horizontal == "left" else 0.97, height, text, transform=ax.transAxes,
+        ha=horizontal, va=anchor,
         bbox={"color": "white", "alpha": 0.8, "pad": 1, "linewidth": 0}, **options,
     )  # fmt: skip
     return ax

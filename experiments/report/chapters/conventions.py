@@ -23,7 +23,6 @@ from experiments.report.figures import (
     CONVENTION_NAMES,
     draw_against_strength,
     draw_bands,
-    network_title,
     write_note,
 )
 from experiments.report.frames import by_setting
@@ -149,9 +148,7 @@ def taken_apart(
                 given = normalize(matrix, normalization) if normalization else matrix
                 found = find_modules(given, n_steps=n_steps)
                 explained = scale_explained(matrix, found.labels)
-                rows.append(
-                    (network_title(network), CONVENTION_NAMES[convention], rule, found.q, explained)
-                )
+                rows.append((network, CONVENTION_NAMES[convention], rule, found.q, explained))
     names = ["network", "convention", "rule"]
     table = pd.DataFrame(rows, columns=[*names, "Q", "scale in clusters"])
     return table.groupby(names, sort=False).mean().unstack("rule")

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.report.chapters.modularity import regularizers_in
-from experiments.report.figures import REGULARIZER_TITLES, draw_against_strength, strength_text
+from experiments.report.figures import draw_against_strength, setting_title
 from modlib import plotting
 from modlib.similarity.measures import MEASURES, METHODS
 
@@ -121,7 +121,7 @@ def draw_settings(
             ax.set_visible(False)
         for strength, ax in zip(strengths, row, strict=False):
             _draw_setting(ax, of_setting[kind, strength], untrained)
-            ax.set_title(f"{REGULARIZER_TITLES[kind].split()[0]} {strength_text(strength)}")
+            ax.set_title(setting_title(kind, strength), fontsize=8)
     return figure
 
 

@@ -147,7 +147,8 @@ def draw_found(
         ax.set_title(f"{name}, Q = {modules[key].q:.2f}")
         ax.set_xlabel((notes or {}).get(key, ""))
     for (layer, convention), ax in zip(rows, axes[:, 0], strict=True):
-        ax.set_ylabel(f"{label_of(layer)}, {CONVENTION_NAMES[convention]}")
+        name = CONVENTION_NAMES.get(str(convention), str(convention))
+        ax.set_ylabel(f"{label_of(layer)}, {name}")
     return figure
 
 

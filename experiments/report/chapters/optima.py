@@ -78,7 +78,7 @@ def draw_deficits(missing: pd.DataFrame) -> Figure:
     for (column, name), color in zip(SEARCHES.items(), ("0.6", ACCENT_COLOR, "black"), strict=True):
         shares = [(missing[column] <= threshold).mean() for threshold in thresholds]
         axes[0].semilogx(thresholds, shares, color=color, label=name)
-    at_best = float((missing["q"] <= thresholds[0]).mean())
+    at_best = float((missing["q"] <= SAME).mean())
     axes[0].plot(thresholds[0], at_best, "o", color="black", markersize=4, clip_on=False)
     axes[0].annotate(
         f"{100 * at_best:.0f} % miss nothing", (thresholds[0], at_best), (8, -3),

@@ -191,7 +191,7 @@ def draw_performance(networks: pd.DataFrame) -> Figure:
 
 def _note_losses(ax: Axes, networks: pd.DataFrame) -> None:
     n_dropped = int((~networks["kept"]).sum())
-    write_note(ax, f"{n_dropped} of {len(networks)} dropped", "lower left", fontsize=7)
+    write_note(ax, f"{n_dropped} of {len(networks)} dropped", "center left", fontsize=7)
 
 
 def draw_epochs(networks: pd.DataFrame) -> Figure:

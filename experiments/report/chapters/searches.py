@@ -298,7 +298,7 @@ def draw_assignments(q: np.ndarray, start: float, found: float) -> Figure:
         ax.axvline(found, color=_FOUND, label="Monte Carlo")
         ax.axvline(top, color="0.5", linestyle="--", label="maximum")
     place = 1 + int((q > found + ROUNDING).sum())
-    write_note(left, f"found: place {place:,}\nof {len(q):,}")
+    write_note(right, f"found: place {place:,}\nof {len(q):,}")
     right.set_xlim(min(start, top - span) - 0.1 * span, top + 0.1 * span)
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure

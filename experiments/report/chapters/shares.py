@@ -57,6 +57,6 @@ def _mark_tenth(ax: Axes, curve: np.ndarray, color: str) -> None:
     share = 100 * curve[round((len(curve) - 1) / 10)]
     ax.plot(10, share, "o", color=color, markersize=5)
     ax.annotate(
-        f"a tenth of the images:\n{share:.0f} %", (10, share), (9, -3), textcoords="offset points",
+        f"a tenth of\nthe images:\n{share:.0f} %", (10, share), (9, -3), textcoords="offset points",
         va="top", fontsize=8, color=color,
     )  # fmt: skip

@@ -81,7 +81,7 @@ def draw_stages(
             ax.axhline(border, color="black", linewidth=1)
             ax.axvline(border, color="black", linewidth=1)
         q = matrix[labels[:, None] == labels].sum()
-        ax.set_title(f"{name}\n$Q$ = {q + 0.0:.4f}, place {place(every, q):,d}")
+        ax.set_title(f"{name}\n$Q$ = {q:z.4f}, place {place(every, q):,d}")
         ax.set_xticks(range(len(units)), np.take(units, order), fontsize=7)
         ax.set_yticks(range(len(units)), np.take(units, order), fontsize=7)
         ax.tick_params(length=0)

@@ -83,7 +83,7 @@ def draw_by_kind(compared: pd.DataFrame) -> Figure:
         _name_leads(ax, compared[compared["layer"] == layer])
         ax.set(title=f"hidden layer {layer}", xlabel="agreement beyond chance")
     axes[0, 0].set_yticks(range(len(KINDS)), KINDS)
-    axes[0, 0].invert_yaxis()
+    axes[0, 0].set_ylim(len(KINDS) - 0.5, -0.65)  # the first on top, with room for its note
     handles = [Line2D([], [], marker="o", ls="", color=c) for c in plotting.COLORS.values()]
     names = plotting.NAMES.values()
     figure.legend(handles, names, loc="outside upper center", ncols=len(MEASURES), fontsize=8)
@@ -93,8 +93,11 @@ def draw_by_kind(compared: pd.DataFrame) -> Figure:
 def _name_leads(ax: Axes, compared: pd.DataFrame) -> None:
     """Write above each row which side its weights agree with better, and by how much."""
     means = compared.groupby(["weights", "looks"])["agreement"].mean().unstack("looks")
+    means = means.reindex(index=KINDS, columns=plotting.SIDE_COLORS)
     for row, kind in enumerate(KINDS):
         lead = means.loc[kind, "upstream"] - means.loc[kind, "downstream"]
+        if np.isnan(lead):
+            continue
         side = "upstream" if lead > 0 else "downstream"
         ax.annotate(
             f"{side} by {abs(lead):.2f}", (1, row - 0.38), xycoords=("axes fraction", "data"),
