@@ -14,7 +14,7 @@ from modlib import plotting
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / "modlib" / "plotting.py"
 # The first picture has shades of the same two, and squares of chapter 9 tell modules apart.
-APART = {"story.py", "truths.py"}
+APART = {"story.py"}
 DRAWING = [
     path
     for path in [*ROOT.glob("experiments/report/**/*.py"), *ROOT.glob("notebooks/*.md")]
