@@ -85,6 +85,26 @@ def test_a_page_loads_the_style_of_its_icons_and_nothing_else_of_them(extension,
         ]  # fmt: skip
 
 
+def test_the_theme_s_styles_are_trimmed_and_our_own_are_not(extension, book):
+    styles = {
+        "styles/bootstrap.css": ".carousel{a:b}.fa-bars{a:b}.fa-xmark{a:b}.x{a:b}",
+        "basic.css": ".carousel{a:b}p{a:b}",
+        "book.css": ".carousel{a:b}",
+    }
+    for name, style in styles.items():
+        (book / "_static" / name).write_text(style)
+    (book / "_static" / "mathjax").mkdir()
+    (book / "_static" / "mathjax" / "core.js").write_text("carousel")
+    (book / "index.html").write_text(PAGE + '<p class="x">')
+    extension.trim_styles(book)
+    left = {name: (book / "_static" / name).read_text() for name in styles}
+    assert left == {
+        "styles/bootstrap.css": ".fa-bars{a:b}.fa-xmark{a:b}.x{a:b}",
+        "basic.css": "p{a:b}",
+        "book.css": ".carousel{a:b}",
+    }
+
+
 def test_a_figure_has_two_images_with_one_text_and_one_size(extension):
     page = extension.with_twins(IMAGE, {"ab": (640, 480)})
     light, dark = re.findall(r"<img[^>]*>", page)

@@ -1,13 +1,16 @@
-"""Make pages light: the icons that are used, and figures in few bytes, for light and dark pages.
+"""Make pages light: icons and rules that are used, and figures in few bytes, light and dark.
 
 The theme brings all of Font Awesome, three times: as a script, as a style, and as fonts. What pages
-use of it is left, as a font; and so it is with MathJax. Matplotlib's figures are rewritten without
-a change to the eye, and get a twin for dark pages. A figure is loaded when a reader comes near it.
+use of it is left, as a font; and so it is with MathJax, and with the rules of the theme's styles.
+Matplotlib's figures are rewritten without a change to the eye, and get a twin for dark pages. A
+figure is loaded when a reader comes near it.
 """
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+import rules
 
 ICON = re.compile(r"\bfa[srb]?(?:-[a-z0-9]+)*\b")
 RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
@@ -26,6 +29,9 @@ FACES = {
 }
 MATHJAX = ["input/tex", "output/chtml", "a11y/assistive-mml"]  # the last for who listens
 IMAGE = re.compile(r'<img\b[^>]*\bsrc="([^"]*_images/([^"/]+)\.svg)"[^>]*?/?>')
+OWN = Path(__file__).parents[1] / "_static"
+# Scripts that name no class of the theme: they are large, or many.
+APART = {"mathjax", "locales", "data", "d3"}
 SIZE = re.compile(r'<svg[^>]*?width="([\d.]+)pt"[^>]*?height="([\d.]+)pt"')
 
 
@@ -99,6 +105,25 @@ def subset_font(path: Path, characters: set[int]) -> None:
         subset.save_font(font, path.with_suffix(".woff"), options)
 
 
+# ------------------------------------------------------------------------------------------ rules
+
+
+def trim_styles(folder: Path) -> None:
+    """Leave of the theme's styles what pages, and the scripts that change them, can need."""
+    static = folder / "_static"
+    scripts = (
+        path for path in static.rglob("*.js") if not APART & set(path.relative_to(static).parts)
+    )
+    used = set().union(
+        *(rules.names(path.read_text(encoding="utf-8")) for path in pages(folder)),
+        *(rules.words(path.read_text(encoding="utf-8")) for path in scripts),
+    )
+    for path in [*static.glob("*.css"), *(static / "styles").glob("*.css")]:
+        if not (OWN / path.name).exists():
+            style = rules.trim(path.read_text(encoding="utf-8"), used)
+            path.write_text(style, encoding="utf-8")
+
+
 # ---------------------------------------------------------------------------------------- figures
 
 
@@ -154,6 +179,7 @@ def lighten(app, exception):
         changed = with_twins(page, sizes)
         if changed != page:
             path.write_text(changed, encoding="utf-8")
+    trim_styles(folder)
 
 
 def trim_mathjax(_app, config):
