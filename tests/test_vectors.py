@@ -153,6 +153,16 @@ def test_what_is_cut_to_the_same_shape_is_cut_once_and_in_order():
     np.testing.assert_allclose([float(x) for x in after[0]], places, atol=0.006)
 
 
+def test_what_moves_its_cut_keeps_it():
+    rest = 'd="M 0 0 L 1 1"/><path clip-path="url(#a)" d="M 0 0 L 2 2"/><clipPath id="a"/>'
+    path = f'<path clip-path="url(#a)" transform="translate(1 2)" {rest}'
+    root = ET.fromstring(lean(f'<svg xmlns="http://www.w3.org/2000/svg">{path}</svg>'))
+    moved, group, _ = root
+    assert moved.get("clip-path") == group.get("clip-path")
+    assert group.tag == f"{SVG}g"
+    assert [each.get("clip-path") for each in group] == [None]
+
+
 def test_parts_that_let_light_through_do_so_each_by_itself():
     style = 'style="fill: #000000; opacity: 0.5"'
     parts = f'<path d="M 0 0 L 1 1" {style}/><path d="M 0 0 L 1 2" {style}/>'

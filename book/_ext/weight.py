@@ -27,7 +27,19 @@ FACES = {
     "fa-solid-900": ("Font Awesome 6 Free", 900),
     "fa-brands-400": ("Font Awesome 6 Brands", 400),
 }
-MATHJAX = ["input/tex", "output/chtml", "a11y/assistive-mml"]  # the last for who listens
+# The last is for who listens.
+MATHJAX = ["input/tex-base", "[tex]/ams", "output/chtml", "a11y/assistive-mml"]
+# A page that follows the system learns of its theme late, when images for light pages are loaded.
+LATE = 'localStorage.getItem("theme") || "auto";'
+EARLY = (
+    'localStorage.getItem("theme") || '
+    '(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");'
+)
+TABS = re.compile(r'\s*<script\b[^>]*/design-tabs\.js[^"]*"></script>')
+CELL = re.compile(
+    r'(?<=<div class="cell_input docutils container">\n)<div class="highlight.*?</pre>', re.DOTALL
+)
+PLAIN = re.compile(r'<span class="[npw]">([^<]*)</span>')  # names, brackets, room: of one colour
 IMAGE = re.compile(r'<img\b[^>]*\bsrc="([^"]*_images/([^"/]+)\.svg)"[^>]*?/?>')
 OWN = Path(__file__).parents[1] / "_static"
 # Scripts that name no class of the theme: they are large, or many.
@@ -167,6 +179,16 @@ def with_twins(page: str, sizes: dict[str, tuple[int, int]]) -> str:
     return IMAGE.sub(twins, page)
 
 
+def with_what_it_needs(page: str) -> str:
+    """Return a page that knows its theme at once, and loads the script of tabs if it has some.
+
+    In cells, what has the colour of all code does not say so word by word; ``book.css`` does.
+    """
+    page = page.replace(LATE, EARLY)
+    page = CELL.sub(lambda cell: PLAIN.sub(r"\1", cell[0]), page)
+    return page if "sd-tab-set" in page else TABS.sub("", page)
+
+
 def lighten(app, exception):
     """Rewrite what was built, before its policy is written."""
     if exception is not None or app.builder.name != "html":
@@ -176,7 +198,7 @@ def lighten(app, exception):
     sizes = lighten_figures(folder)
     for path in pages(folder):
         page = path.read_text(encoding="utf-8")
-        changed = with_twins(page, sizes)
+        changed = with_what_it_needs(with_twins(page, sizes))
         if changed != page:
             path.write_text(changed, encoding="utf-8")
     trim_styles(folder)
@@ -185,7 +207,8 @@ def lighten(app, exception):
 def trim_mathjax(_app, config):
     """Load of MathJax what formulas need, without its menu, which is as large as all the rest."""
     config.mathjax_path = "mathjax/startup.js"
-    config.mathjax3_config = {"loader": {"load": MATHJAX}, **(config.mathjax3_config or {})}
+    ours = {"loader": {"load": MATHJAX}, "tex": {"packages": {"[+]": ["ams"]}}}
+    config.mathjax3_config = {**ours, **(config.mathjax3_config or {})}
 
 
 def setup(app):

@@ -172,17 +172,23 @@ def _join(root: ET.Element) -> None:
     for parent in list(root.iter()):
         children: list[ET.Element] = []
         for child in parent:
-            if children and _only_cuts(child) and _only_cuts(children[-1], child.attrib):
+            shape = child.get("clip-path")
+            if shape is None or "transform" in child.attrib:  # which would move the cut too
+                children.append(child)
+                continue
+            if not (children and _only_cuts(children[-1], shape)):
+                children.append(ET.Element(f"{SVG}g", {"clip-path": shape}))
+            if _only_cuts(child, shape):
                 children[-1].extend(child)
             else:
-                children.append(child)
+                del child.attrib["clip-path"]
+                children[-1].append(child)
         parent[:] = children
 
 
-def _only_cuts(element: ET.Element, like: dict[str, str] | None = None) -> bool:
+def _only_cuts(element: ET.Element, shape: str) -> bool:
     """Whether a group does nothing else, so that its parts lie on each other as they did."""
-    alone = element.tag == f"{SVG}g" and set(element.attrib) == {"clip-path"}
-    return alone and like in (None, element.attrib)
+    return element.tag == f"{SVG}g" and element.attrib == {"clip-path": shape}
 
 
 def _say_words_once(root: ET.Element) -> None:
