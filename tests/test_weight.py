@@ -127,6 +127,13 @@ def test_code_in_cells_says_its_own_colours_only(extension):
     assert extension.with_what_it_needs(code) == code
 
 
+def test_signatures_say_nothing_of_breaks(extension):
+    name = '<span class="n"><span class="pre">x</span></span>'
+    page = f'<dt class="sig sig-object py" id="f">{name}</dt><p>{name}</p>'
+    left = '<dt class="sig sig-object py" id="f"><span class="n">x</span></dt>'
+    assert extension.with_what_it_needs(page) == f"{left}<p>{name}</p>"
+
+
 def test_the_colours_left_out_are_that_of_all_code():
     from pygments.formatters import HtmlFormatter
     from pygments.styles import get_style_by_name

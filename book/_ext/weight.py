@@ -40,6 +40,8 @@ CELL = re.compile(
     r'(?<=<div class="cell_input docutils container">\n)<div class="highlight.*?</pre>', re.DOTALL
 )
 PLAIN = re.compile(r'<span class="[npw]">([^<]*)</span>')  # names, brackets, room: of one colour
+SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
+UNBROKEN = re.compile(r'<span class="pre">([^<]*)</span>')  # which book.css lets break again
 IMAGE = re.compile(r'<img\b[^>]*\bsrc="([^"]*_images/([^"/]+)\.svg)"[^>]*?/?>')
 OWN = Path(__file__).parents[1] / "_static"
 # Scripts that name no class of the theme: they are large, or many.
@@ -186,6 +188,7 @@ def with_what_it_needs(page: str) -> str:
     """
     page = page.replace(LATE, EARLY)
     page = CELL.sub(lambda cell: PLAIN.sub(r"\1", cell[0]), page)
+    page = SIGNATURE.sub(lambda signature: UNBROKEN.sub(r"\1", signature[0]), page)
     return page if "sd-tab-set" in page else TABS.sub("", page)
 
 
