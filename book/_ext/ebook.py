@@ -7,10 +7,12 @@ move stand still.
 """
 
 import json
+import posixpath
 import re
 import shutil
 import subprocess
 from html import unescape
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,8 +34,12 @@ LEFT_OUT = re.compile(
     r'<picture class="in-dark">.*?</picture>|<div data-moving="[^>]*>.*?</div>', re.DOTALL
 )
 ENTITY = re.compile(r"&(?!amp;|lt;|gt;|quot;|apos;)\w+;")  # XML has no others
-ALONE = re.compile(r"(<\w[^<>]*\s(?:hidden|open))(?=[\s>])")
+TAG = re.compile(r"<\w(?:[^<>\"]|\"[^\"]*\")*>")
+ALONE = re.compile(r"(\"[^\"]*\")|(\s(?:hidden|open|scoped))(?=[\s/>])")  # what has no value
+EMPTY = re.compile(r"(<(?:br|col|hr|img|input|source|wbr)\b.*?)\s*/?>", re.DOTALL)
+LINK = re.compile(r'(<a\b[^>]*?) href="([^"#:?]+)[^":]*"')
 STYLE = re.compile(r'<link rel="stylesheet"[^>]*href="([^"?]*)[^>]*>\s*')
+SUMMARY = "Which units of a neural network belong together, after Lange, Rolnick and Kording (2022)"
 OWN = Path(__file__).parents[1] / "_static"
 
 
@@ -58,8 +64,7 @@ class Formulas:
 
     def close(self) -> None:
         """End the process."""
-        self._process.stdin.close()
-        self._process.wait()
+        self._process.communicate()
 
 
 def visit_inline(writer, node):
@@ -88,7 +93,13 @@ def whole(tex: str) -> str:
 def plain(page: str) -> str:
     """Return a page in XML, without what only screens and scripts have a use for."""
     page = ENTITY.sub(lambda found: unescape(found[0]), LEFT_OUT.sub("", page))
-    return ALONE.sub(r'\1=""', page)
+    return TAG.sub(_closed, page)
+
+
+def _closed(tag: re.Match[str]) -> str:
+    """A tag in which each attribute has a value, and that ends what holds nothing."""
+    said = ALONE.sub(lambda found: found[1] or f'{found[2]}=""', tag[0])
+    return f"{empty[1]} />" if (empty := EMPTY.fullmatch(said)) else said
 
 
 class Ebook(Epub3Builder):
@@ -99,7 +110,8 @@ class Ebook(Epub3Builder):
         config = self.config
         config.epub_title, config.epub_basename = config.html_title, "modlib"
         config.epub_identifier = config.html_baseurl or "modlib"
-        config.epub_show_urls = "no"
+        config.epub_description, config.version = SUMMARY, version("modlib")
+        config.epub_show_urls, config.epub_tocscope = "no", "includehidden"
         self.formulas = Formulas()
         super().init()
 
@@ -121,6 +133,12 @@ class Ebook(Epub3Builder):
         """That of this file."""
         return "mathml"
 
+    def get_toc(self) -> None:
+        """Name the pages by where they are in the file, also from a first page in a folder."""
+        super().get_toc()
+        for node in self.refnodes:
+            node["refuri"] = posixpath.normpath(node["refuri"])
+
     def handle_finish(self) -> None:
         """Lighten the figures, and pack all."""
         self.formulas.close()
@@ -137,11 +155,18 @@ def lighten(folder: Path) -> None:
         if "matplotlib.org" in svg:
             path.write_text(lean(svg), encoding="utf-8")
     for path in folder.rglob("*.xhtml"):
-        page = STYLE.sub(
-            lambda found, path=path: found[0] if (path.parent / found[1]).exists() else "",
-            path.read_text(encoding="utf-8"),
-        )
-        path.write_text(plain(page), encoding="utf-8")
+        page = plain(path.read_text(encoding="utf-8"))
+        path.write_text(without_what_is_not_there(page, path.parent), encoding="utf-8")
+
+
+def without_what_is_not_there(page: str, folder: Path) -> str:
+    """Return a page that asks for no style, and leads to no page, which only the site has."""
+
+    def is_there(place: str) -> bool:
+        return (folder / place).exists()
+
+    page = STYLE.sub(lambda found: found[0] if is_there(found[1]) else "", page)
+    return LINK.sub(lambda found: found[0] if is_there(found[2]) else found[1], page)
 
 
 def add_formulas(app):
