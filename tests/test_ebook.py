@@ -23,7 +23,9 @@ def extension(monkeypatch):
         ('<img src="a.svg" alt="a > b">', '<img src="a.svg" alt="a > b" />'),
         ('<p hidden>a</p>', '<p hidden="">a</p>'),
         ('<b title="so hidden here">a</b>', '<b title="so hidden here">a</b>'),
-        ("<style scoped>a > b {}</style>", '<style scoped="">a > b {}</style>'),
+        ("<p>a</p><style scoped>a > b {}</style>", "<p>a</p>"),
+        ('<summary aria-label="b"> <p class="x">a</p> <p>b</p></summary>', "<summary>a</summary>"),
+        ('<td halign="left" class="x">a</td>', '<td class="x">a</td>'),
         ('<p><picture class="in-dark"><img src="d"></picture>a</p>', "<p>a</p>"),
         ('<p><div data-moving="x" hidden><script>1 < 2</script></div>a</p>', "<p>a</p>"),
         ("<p>it says hidden and open</p>", "<p>it says hidden and open</p>"),
@@ -40,11 +42,11 @@ def test_what_only_the_site_has_is_not_asked_for(extension, tmp_path):
     page = (
         '<link rel="stylesheet" type="text/css" href="no.css" />'
         '<a class="x" href="a.xhtml#b">a</a><a class="x" href="../sbom.json">b</a>'
-        '<a href="https://pytorch.org">c</a><a href="#d">d</a>'
+        '<a href="https://pytorch.org">c</a><a href="#d">d</a><a href="a.xhtml#b=1&amp;c=2">e</a>'
     )
     assert extension.without_what_is_not_there(page, tmp_path) == (
         '<a class="x" href="a.xhtml#b">a</a><a class="x">b</a>'
-        '<a href="https://pytorch.org">c</a><a href="#d">d</a>'
+        '<a href="https://pytorch.org">c</a><a href="#d">d</a><a>e</a>'
     )
 
 

@@ -29,15 +29,20 @@ require(process.argv[1]).init({loader: {load: ["input/tex"]}}).then((MathJax) =>
   });
 });
 """
-# Pictures for dark pages, and places of figures that move.
+# Pictures for dark pages, places of figures that move, and styles in the midst of a page.
 LEFT_OUT = re.compile(
-    r'<picture class="in-dark">.*?</picture>|<div data-moving="[^>]*>.*?</div>', re.DOTALL
+    r'<picture class="in-dark">.*?</picture>|<div data-moving="[^>]*>.*?</div>'
+    r"|<style\b.*?</style>|</?noscript>|<source\b[^>]*>",
+    re.DOTALL,
 )
+FOLDED = re.compile(r"<summary\b[^>]*>\s*<p\b[^>]*>(.*?)</p>.*?</summary>", re.DOTALL)
+OLD = re.compile(r' (?:[hv]align|border)="\w*"')  # which pandas and docutils still write
 ENTITY = re.compile(r"&(?!amp;|lt;|gt;|quot;|apos;)\w+;")  # XML has no others
 TAG = re.compile(r"<\w(?:[^<>\"]|\"[^\"]*\")*>")
-ALONE = re.compile(r"(\"[^\"]*\")|(\s(?:hidden|open|scoped))(?=[\s/>])")  # what has no value
+ALONE = re.compile(r"(\"[^\"]*\")|(\s(?:hidden|open))(?=[\s/>])")  # what has no value
 EMPTY = re.compile(r"(<(?:br|col|hr|img|input|source|wbr)\b.*?)\s*/?>", re.DOTALL)
-LINK = re.compile(r'(<a\b[^>]*?) href="([^"#:?]+)[^":]*"')
+STATE = re.compile(r'(<a\b[^>]*?) href="[^":]*#[^"]*=[^"]*"')  # of the explorer
+LINK = re.compile(r'(<a\b[^>]*?) href="([^"#:?]*)[^":]*"')
 STYLE = re.compile(r'<link rel="stylesheet"[^>]*href="([^"?]*)[^>]*>\s*')
 SUMMARY = "Which units of a neural network belong together, after Lange, Rolnick and Kording (2022)"
 OWN = Path(__file__).parents[1] / "_static"
@@ -92,13 +97,14 @@ def whole(tex: str) -> str:
 
 def plain(page: str) -> str:
     """Return a page in XML, without what only screens and scripts have a use for."""
-    page = ENTITY.sub(lambda found: unescape(found[0]), LEFT_OUT.sub("", page))
+    page = FOLDED.sub(r"<summary>\1</summary>", LEFT_OUT.sub("", page))
+    page = ENTITY.sub(lambda found: unescape(found[0]), page)
     return TAG.sub(_closed, page)
 
 
 def _closed(tag: re.Match[str]) -> str:
     """A tag in which each attribute has a value, and that ends what holds nothing."""
-    said = ALONE.sub(lambda found: found[1] or f'{found[2]}=""', tag[0])
+    said = ALONE.sub(lambda found: found[1] or f'{found[2]}=""', OLD.sub("", tag[0]))
     return f"{empty[1]} />" if (empty := EMPTY.fullmatch(said)) else said
 
 
@@ -109,7 +115,7 @@ class Ebook(Epub3Builder):
         """Say what book it is, and start MathJax."""
         config = self.config
         config.epub_title, config.epub_basename = config.html_title, "modlib"
-        config.epub_identifier = config.html_baseurl or "modlib"
+        config.epub_uid = config.epub_identifier = config.html_baseurl or "modlib"
         config.epub_description, config.version = SUMMARY, version("modlib")
         config.epub_show_urls, config.epub_tocscope = "no", "includehidden"
         self.formulas = Formulas()
@@ -139,6 +145,19 @@ class Ebook(Epub3Builder):
         for node in self.refnodes:
             node["refuri"] = posixpath.normpath(node["refuri"])
 
+    def build_content(self) -> None:
+        """List the files, and say of pages with formulas that they have some."""
+        super().build_content()
+        folder = Path(self.outdir)
+        content = folder / "content.opf"
+
+        def with_property(found: re.Match[str]) -> str:
+            has_formulas = "<math" in (folder / found[2]).read_text(encoding="utf-8")
+            return f'{found[1]} properties="mathml"' if has_formulas else found[1]
+
+        listed = re.compile(r'(<item id="[^"]*" href="([^"]+\.xhtml)")(?![^>]*properties)')
+        content.write_text(listed.sub(with_property, content.read_text(encoding="utf-8")))
+
     def handle_finish(self) -> None:
         """Lighten the figures, and pack all."""
         self.formulas.close()
@@ -166,6 +185,7 @@ def without_what_is_not_there(page: str, folder: Path) -> str:
         return (folder / place).exists()
 
     page = STYLE.sub(lambda found: found[0] if is_there(found[1]) else "", page)
+    page = STATE.sub(r"\1", page)
     return LINK.sub(lambda found: found[0] if is_there(found[2]) else found[1], page)
 
 
