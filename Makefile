@@ -20,6 +20,8 @@ HTML := _build/html
 ASIDE := _build/new
 BUILT := $(ASIDE)/_build/html
 OLD := _build/old
+SINGLE := _build/single
+EPUB := _build/modlib.epub
 # An extra package index, for instance the one of PyTorch's CPU builds (see README.md).
 TORCH_INDEX :=
 # The releases of PyTorch to stay with; none, to resolve the newest.
@@ -68,11 +70,11 @@ $(VENV)/installed: $(LOCK) $(CUDA_LOCK) pyproject.toml
 venv: $(VENV)/installed ## set up the environment in .venv from the lock
 
 # Arrays in chapters are small: more threads would spend their time waiting for each other.
-book test test-site: export OMP_NUM_THREADS := 1
-book test test-site: export OPENBLAS_NUM_THREADS := 1
+book epub test test-site: export OMP_NUM_THREADS := 1
+book epub test test-site: export OPENBLAS_NUM_THREADS := 1
 # Without a home folder to write to, Matplotlib would say in every chapter that it has none.
 ifeq ($(shell test -w "$$HOME" || echo none),none)
-book test: export MPLCONFIGDIR ?= $(CURDIR)/_build/matplotlib
+book epub test: export MPLCONFIGDIR ?= $(CURDIR)/_build/matplotlib
 endif
 
 # Built aside and moved as a whole at the end: until then, the last good book stays where it is. What
@@ -88,6 +90,18 @@ book: venv ## build the book, all warnings errors, into _build/html
 	@mv $(BUILT) $(HTML)
 	@rm -rf $(ASIDE) $(OLD)
 	@echo "The book is at $(CURDIR)/$(HTML)/index.html"
+
+# MathJax, which the lock brings, writes the formulas; for this it is run by Node.
+.PHONY: epub
+epub: venv ## build the book as one file, _build/modlib.epub; needs Node
+	@command -v node > /dev/null || { echo "Node is needed: apt-get install nodejs" >&2; exit 1; }
+	@rm -rf $(SINGLE)
+	$(BIN)/jupyter-book build . --all -W -n --keep-going --builder custom --custom-builder epub \
+	  --path-output $(SINGLE)
+	@mv $(SINGLE)/_build/epub/modlib.epub $(EPUB)
+	@rm -rf $(SINGLE)
+	$(BIN)/python -m pytest tests/site/test_ebook.py
+	@echo "The book is in $(CURDIR)/$(EPUB)"
 
 .PHONY: test
 test: venv ## run the tests

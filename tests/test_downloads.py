@@ -17,7 +17,8 @@ def offer_notebook(monkeypatch):
 def test_a_page_with_a_notebook_offers_a_copy_of_it(offer_notebook, tmp_path):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "01-one.ipynb").write_text("{}")
-    app = SimpleNamespace(srcdir=tmp_path, outdir=tmp_path / "html")
+    html = SimpleNamespace(name="html")
+    app = SimpleNamespace(srcdir=tmp_path, outdir=tmp_path / "html", builder=html)
     context = {}
     offer_notebook(app, "notebooks/01-one", "page.html", context, None)
     assert context == {"ipynb_source": "notebooks/01-one.ipynb"}
@@ -25,7 +26,8 @@ def test_a_page_with_a_notebook_offers_a_copy_of_it(offer_notebook, tmp_path):
 
 
 def test_a_page_without_one_offers_none(offer_notebook, tmp_path):
-    app = SimpleNamespace(srcdir=tmp_path, outdir=tmp_path / "html")
+    html = SimpleNamespace(name="html")
+    app = SimpleNamespace(srcdir=tmp_path, outdir=tmp_path / "html", builder=html)
     context = {}
     offer_notebook(app, "book/glossary", "page.html", context, None)
     assert context == {}

@@ -78,7 +78,9 @@ def extension(monkeypatch):
 def loaded(extension, body: str) -> list[str]:
     files = []
     app = SimpleNamespace(
-        add_js_file=lambda file, **_: files.append(file), add_css_file=files.append
+        builder=SimpleNamespace(name="html"),
+        add_js_file=lambda file, **_: files.append(file),
+        add_css_file=files.append,
     )
     extension.load_scripts(app, "page", "page.html", {"body": body})
     return files

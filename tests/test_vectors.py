@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from copy import deepcopy
 from io import StringIO
 
 import numpy as np
@@ -79,14 +80,24 @@ def test_a_part_of_a_path_begins_where_it_is_told_after_one_that_was_closed():
     assert written == "m1 1l2 0 0 3zm4 5l2 1.12"
 
 
+def said_in_full(svg: str) -> ET.Element:
+    """A figure in which a word that was drawn before has its letters again."""
+    root = ET.fromstring(svg)
+    groups = {f"#{each.get('id')}": each for each in root.iter(f"{SVG}g") if each.get("id")}
+    for use in [each for each in root.iter(f"{SVG}use") if each.get("href") in groups]:
+        use.tag = f"{SVG}g"
+        use.extend(deepcopy(list(groups[use.attrib.pop("href")])))
+    return root
+
+
 def words(svg: str) -> list[list[str]]:
     """The shapes of the letters, word by word, found by following what refers to them."""
-    root = ET.fromstring(svg)
+    root = said_in_full(svg)
     named = {element.get("id"): element for element in root.iter() if element.get("id")}
     found = []
     for group in root.iter(f"{SVG}g"):
         if "scale" in group.get("transform", ""):
-            uses = [use.get(HREF) or use.get("href") for use in group.findall(f"{SVG}use")]
+            uses = [use.get(HREF) or use.get("href") for use in group.iter(f"{SVG}use")]
             found.append([str(points(named[name[1:]].get("d")).round().tolist()) for name in uses])
     return found
 
@@ -99,7 +110,7 @@ def test_the_same_letters_are_written():
 
 def offsets(svg: str) -> list[float]:
     """Where letters stand in their words."""
-    uses = [use for use in ET.fromstring(svg).iter(f"{SVG}use") if "y" not in use.attrib]
+    uses = [use for use in said_in_full(svg).iter(f"{SVG}use") if "y" not in use.attrib]
     moved = [
         re.search(r"translate\((\S+) ", use.get("transform", "translate(0 0)")) for use in uses
     ]
@@ -109,6 +120,57 @@ def offsets(svg: str) -> list[float]:
 def test_letters_stand_where_they_stood():
     before = draw(curves)
     np.testing.assert_allclose(offsets(before), offsets(lean(before)), atol=0.006)
+
+
+def test_a_word_that_comes_again_is_drawn_once():
+    def twice(ax):
+        ax.text(0, 0, "again", color="#0072B2")
+        ax.text(0.5, 0.5, "again")
+        ax.text(0, 0.5, "once")
+
+    before = draw(twice)
+    after = lean(before)
+    assert words(before) == words(after)
+    root = ET.fromstring(after)
+    drawn = [len(group) for group in root.iter(f"{SVG}g") if group.get("id", "").startswith("w")]
+    assert len("again") in drawn
+    assert len("once") not in drawn
+
+
+def many(ax):
+    """What Matplotlib cuts to the axes point by point."""
+    ax.scatter(np.arange(20), np.arange(20), c=np.arange(20), alpha=0.3)
+
+
+def test_what_is_cut_to_the_same_shape_is_cut_once_and_in_order():
+    def cuts(svg: str) -> list[list[str]]:
+        groups = [g for g in ET.fromstring(svg).iter(f"{SVG}g") if "clip-path" in g.attrib]
+        return [[use.get("x") for use in group.iter(f"{SVG}use")] for group in groups]
+
+    before, after = cuts(draw(many)), cuts(lean(draw(many)))
+    assert (len(before), len(after)) == (20, 1)
+    places = [float(x) for group in before for x in group]
+    np.testing.assert_allclose([float(x) for x in after[0]], places, atol=0.006)
+
+
+def test_what_moves_its_cut_keeps_it():
+    rest = 'd="M 0 0 L 1 1"/><path clip-path="url(#a)" d="M 0 0 L 2 2"/><clipPath id="a"/>'
+    path = f'<path clip-path="url(#a)" transform="translate(1 2)" {rest}'
+    root = ET.fromstring(lean(f'<svg xmlns="http://www.w3.org/2000/svg">{path}</svg>'))
+    moved, group, _ = root
+    assert moved.get("clip-path") == group.get("clip-path")
+    assert group.tag == f"{SVG}g"
+    assert [each.get("clip-path") for each in group] == [None]
+
+
+def test_parts_that_let_light_through_do_so_each_by_itself():
+    style = 'style="fill: #000000; opacity: 0.5"'
+    parts = f'<path d="M 0 0 L 1 1" {style}/><path d="M 0 0 L 1 2" {style}/>'
+    cut = f'<g clip-path="url(#a)">{parts}</g><clipPath id="a"/>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg">{cut}</svg>'
+    (group,) = ET.fromstring(lean(svg)).iter(f"{SVG}g")
+    assert "style" not in group.attrib
+    assert [path.get("style") for path in group] == 2 * ["fill:#000;opacity:.5"]
 
 
 def test_every_name_that_is_referred_to_is_there_once():

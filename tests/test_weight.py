@@ -1,6 +1,7 @@
 """Pages keep the icons that they use, and each figure has an image for light and one for dark."""
 
 import re
+from pathlib import Path
 
 import pytest
 from chapters import ROOT
@@ -83,6 +84,72 @@ def test_a_page_loads_the_style_of_its_icons_and_nothing_else_of_them(extension,
         assert re.findall(r'(?:src|href)="([^"]*)"', page) == [
             "_static/vendor/fontawesome/6/css/all.min.css", "_static/scripts/bootstrap.js"
         ]  # fmt: skip
+
+
+def test_the_theme_s_styles_are_trimmed_and_our_own_are_not(extension, book):
+    styles = {
+        "styles/bootstrap.css": ".carousel{a:b}.fa-bars{a:b}.fa-xmark{a:b}.x{a:b}",
+        "basic.css": ".carousel{a:b}p{a:b}",
+        "book.css": ".carousel{a:b}",
+    }
+    for name, style in styles.items():
+        (book / "_static" / name).write_text(style)
+    (book / "_static" / "mathjax").mkdir()
+    (book / "_static" / "mathjax" / "core.js").write_text("carousel")
+    (book / "index.html").write_text(PAGE + '<p class="x">')
+    extension.trim_styles(book)
+    left = {name: (book / "_static" / name).read_text() for name in styles}
+    assert left == {
+        "styles/bootstrap.css": ".fa-bars{a:b}.fa-xmark{a:b}.x{a:b}",
+        "basic.css": "p{a:b}",
+        "book.css": ".carousel{a:b}",
+    }
+
+
+def test_a_page_knows_its_theme_before_it_has_images(extension):
+    early = extension.with_what_it_needs(f"<script>theme = {extension.LATE}</script><img>")
+    assert early.index("prefers-color-scheme: dark") < early.index("<img>")
+    assert '"auto"' not in early
+
+
+def test_the_theme_still_asks_for_it_as_it_is_replaced_here(extension):
+    import sphinx_book_theme
+
+    theme = Path(sphinx_book_theme.__path__[0]).parent / "pydata_sphinx_theme"
+    layout = next(theme.rglob("layout.html")).read_text()
+    assert re.sub("{{.*?}}", "auto", extension.LATE) in re.sub("{{.*?}}", "auto", layout)
+
+
+def test_code_in_cells_says_its_own_colours_only(extension):
+    code = '<div class="highlight"><pre><span class="n">a</span><span class="o">=</span></pre>'
+    cell = f'<div class="cell_input docutils container">\n{code}</div>'
+    assert extension.with_what_it_needs(cell) == cell.replace('<span class="n">a</span>', "a")
+    assert extension.with_what_it_needs(code) == code
+
+
+def test_signatures_say_nothing_of_breaks(extension):
+    name = '<span class="n"><span class="pre">x</span></span>'
+    page = f'<dt class="sig sig-object py" id="f">{name}</dt><p>{name}</p>'
+    left = '<dt class="sig sig-object py" id="f"><span class="n">x</span></dt>'
+    assert extension.with_what_it_needs(page) == f"{left}<p>{name}</p>"
+
+
+def test_the_colours_left_out_are_that_of_all_code():
+    from pygments.formatters import HtmlFormatter
+    from pygments.styles import get_style_by_name
+
+    for name in ("a11y-high-contrast-light", "a11y-high-contrast-dark"):
+        style = get_style_by_name(name)
+        rules = HtmlFormatter(style=style).class2style
+        shown = {rules[kind][0] for kind in "npw" if kind in rules}
+        assert shown == {rules[""][0]}
+
+
+@pytest.mark.parametrize(("page", "scripts"), [("<p>", 0), ('<div class="sd-tab-set">', 1)])
+def test_the_script_of_tabs_is_where_tabs_are(extension, page, scripts):
+    page += ' <script data-x="y" src="../_static/design-tabs.js?v=1"></script>'
+    page += '<script src="a.js"></script>'
+    assert extension.with_what_it_needs(page).count("<script") == scripts + 1
 
 
 def test_a_figure_has_two_images_with_one_text_and_one_size(extension):

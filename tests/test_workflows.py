@@ -273,6 +273,16 @@ def test_the_week_resolves_anew_in_an_empty_environment_before_it_tests_and_buil
     assert resolve.endswith("&& rm -rf .venv")
 
 
+def test_the_week_makes_the_book_as_one_file_and_keeps_it():
+    (week,) = [job for name in WORKFLOWS if "schedule" in triggers(name)
+               for job in jobs(name).values() if "epub" in makes(job)]  # fmt: skip
+    (file,) = re.findall(r"^EPUB := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    keep = week["steps"][-1]
+    assert "actions/upload-artifact@" in keep["uses"]
+    assert keep["with"]["path"] == file
+    assert keep["with"]["if-no-files-found"] == "error"
+
+
 def test_the_week_looks_at_links_and_at_known_weaknesses():
     week = [
         job for name in WORKFLOWS if "schedule" in triggers(name) for job in jobs(name).values()

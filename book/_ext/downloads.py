@@ -11,7 +11,7 @@ from pathlib import Path
 def offer_notebook(app, pagename, templatename, context, *_):  # noqa: ARG001
     """Copy the notebook beside a page's source, and name it to the theme."""
     notebook = Path(app.srcdir, f"{pagename}.ipynb")
-    if notebook.is_file():
+    if notebook.is_file() and app.builder.name == "html":
         copy = Path(app.outdir, "_sources", f"{pagename}.ipynb")
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(notebook, copy)

@@ -11,7 +11,7 @@ PARTS = (
 
 def load_scripts(app, pagename, *_):
     """Load the explorer's scripts and style on its own page only."""
-    if pagename == PAGE:
+    if pagename == PAGE and app.builder.name == "html":
         for part in PARTS:
             app.add_js_file(f"explorer/{part}.js", loading_method="defer")
         app.add_js_file("explorer.js", loading_method="defer")
@@ -20,7 +20,7 @@ def load_scripts(app, pagename, *_):
 
 def write_data(app, exception):
     """Write the data once the pages are there, if the explorer is among them."""
-    if exception is None and app.builder.format == "html" and PAGE in app.env.found_docs:
+    if exception is None and app.builder.name == "html" and PAGE in app.env.found_docs:
         from experiments.report.explorer import write_explorer
 
         tables = Path(app.srcdir) / "results" / "paper"

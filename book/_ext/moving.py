@@ -22,7 +22,7 @@ def library() -> list[str]:
 def load_scripts(app, pagename, templatename, context, *_):  # noqa: ARG001
     """Add to a page what its figures need, in order."""
     names = sorted(set(MARK.findall(context.get("body", ""))))
-    if names:
+    if names and app.builder.name == "html":
         for file in [*library(), *(f"moving/{name}.js" for name in [*SHARED, *names])]:
             app.add_js_file(file, loading_method="defer")
         app.add_css_file("moving/moving.css")

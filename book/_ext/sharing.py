@@ -60,7 +60,7 @@ def tags(title: str, text: str, site: str, page: str, base: str) -> str:
 
 def add_tags(app, pagename, templatename, context, doctree):  # noqa: ARG001
     """Give each page with a text of its own its card."""
-    if doctree is not None:
+    if doctree is not None and app.builder.name == "html":
         title = clean_astext(app.env.titles[pagename])
         page = tags(
             title, describe(doctree), app.config.html_title or app.config.project,

@@ -1,13 +1,16 @@
-"""Make pages light: the icons that are used, and figures in few bytes, for light and dark pages.
+"""Make pages light: icons and rules that are used, and figures in few bytes, light and dark.
 
 The theme brings all of Font Awesome, three times: as a script, as a style, and as fonts. What pages
-use of it is left, as a font; and so it is with MathJax. Matplotlib's figures are rewritten without
-a change to the eye, and get a twin for dark pages. A figure is loaded when a reader comes near it.
+use of it is left, as a font; and so it is with MathJax, and with the rules of the theme's styles.
+Matplotlib's figures are rewritten without a change to the eye, and get a twin for dark pages. A
+figure is loaded when a reader comes near it.
 """
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+import rules
 
 ICON = re.compile(r"\bfa[srb]?(?:-[a-z0-9]+)*\b")
 RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
@@ -24,8 +27,25 @@ FACES = {
     "fa-solid-900": ("Font Awesome 6 Free", 900),
     "fa-brands-400": ("Font Awesome 6 Brands", 400),
 }
-MATHJAX = ["input/tex", "output/chtml", "a11y/assistive-mml"]  # the last for who listens
+# The last is for who listens.
+MATHJAX = ["input/tex-base", "[tex]/ams", "output/chtml", "a11y/assistive-mml"]
+# A page that follows the system learns of its theme late, when images for light pages are loaded.
+LATE = 'localStorage.getItem("theme") || "auto";'
+EARLY = (
+    'localStorage.getItem("theme") || '
+    '(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");'
+)
+TABS = re.compile(r'\s*<script\b[^>]*/design-tabs\.js[^"]*"></script>')
+CELL = re.compile(
+    r'(?<=<div class="cell_input docutils container">\n)<div class="highlight.*?</pre>', re.DOTALL
+)
+PLAIN = re.compile(r'<span class="[npw]">([^<]*)</span>')  # names, brackets, room: of one colour
+SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
+UNBROKEN = re.compile(r'<span class="pre">([^<]*)</span>')  # which book.css lets break again
 IMAGE = re.compile(r'<img\b[^>]*\bsrc="([^"]*_images/([^"/]+)\.svg)"[^>]*?/?>')
+OWN = Path(__file__).parents[1] / "_static"
+# Scripts that name no class of the theme: they are large, or many.
+APART = {"mathjax", "locales", "data", "d3"}
 SIZE = re.compile(r'<svg[^>]*?width="([\d.]+)pt"[^>]*?height="([\d.]+)pt"')
 
 
@@ -99,6 +119,25 @@ def subset_font(path: Path, characters: set[int]) -> None:
         subset.save_font(font, path.with_suffix(".woff"), options)
 
 
+# ------------------------------------------------------------------------------------------ rules
+
+
+def trim_styles(folder: Path) -> None:
+    """Leave of the theme's styles what pages, and the scripts that change them, can need."""
+    static = folder / "_static"
+    scripts = (
+        path for path in static.rglob("*.js") if not APART & set(path.relative_to(static).parts)
+    )
+    used = set().union(
+        *(rules.names(path.read_text(encoding="utf-8")) for path in pages(folder)),
+        *(rules.words(path.read_text(encoding="utf-8")) for path in scripts),
+    )
+    for path in [*static.glob("*.css"), *(static / "styles").glob("*.css")]:
+        if not (OWN / path.name).exists():
+            style = rules.trim(path.read_text(encoding="utf-8"), used)
+            path.write_text(style, encoding="utf-8")
+
+
 # ---------------------------------------------------------------------------------------- figures
 
 
@@ -142,6 +181,17 @@ def with_twins(page: str, sizes: dict[str, tuple[int, int]]) -> str:
     return IMAGE.sub(twins, page)
 
 
+def with_what_it_needs(page: str) -> str:
+    """Return a page that knows its theme at once, and loads the script of tabs if it has some.
+
+    In cells, what has the colour of all code does not say so word by word; ``book.css`` does.
+    """
+    page = page.replace(LATE, EARLY)
+    page = CELL.sub(lambda cell: PLAIN.sub(r"\1", cell[0]), page)
+    page = SIGNATURE.sub(lambda signature: UNBROKEN.sub(r"\1", signature[0]), page)
+    return page if "sd-tab-set" in page else TABS.sub("", page)
+
+
 def lighten(app, exception):
     """Rewrite what was built, before its policy is written."""
     if exception is not None or app.builder.name != "html":
@@ -151,15 +201,17 @@ def lighten(app, exception):
     sizes = lighten_figures(folder)
     for path in pages(folder):
         page = path.read_text(encoding="utf-8")
-        changed = with_twins(page, sizes)
+        changed = with_what_it_needs(with_twins(page, sizes))
         if changed != page:
             path.write_text(changed, encoding="utf-8")
+    trim_styles(folder)
 
 
 def trim_mathjax(_app, config):
     """Load of MathJax what formulas need, without its menu, which is as large as all the rest."""
     config.mathjax_path = "mathjax/startup.js"
-    config.mathjax3_config = {"loader": {"load": MATHJAX}, **(config.mathjax3_config or {})}
+    ours = {"loader": {"load": MATHJAX}, "tex": {"packages": {"[+]": ["ams"]}}}
+    config.mathjax3_config = {**ours, **(config.mathjax3_config or {})}
 
 
 def setup(app):

@@ -2,8 +2,11 @@
 
 import re
 import xml.etree.ElementTree as ET
+from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterator
+
+from experiments.report.pixels import indexed
 
 SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 HREF = f"{XLINK}href"
@@ -12,6 +15,7 @@ PAGE = "#121212"
 _HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
 _NUMBER = re.compile(r"(?<![#\w.])-?\d+(?:\.\d+(?:e-?\d+)?|e-?\d+)")  # and no colour
 _STEP = re.compile(r"([MLQCZz])([^MLQCZz]*)")
+_LETTER = {"x", "href"}
 _PAINTS = ("fill", "stroke")
 ET.register_namespace("", SVG[1:-1])
 ET.register_namespace("xlink", XLINK[1:-1])
@@ -21,8 +25,8 @@ def lean(svg: str) -> str:
     """Return the same picture in fewer bytes.
 
     Comments, metadata and names that nothing refers to are left out, places are rounded to a
-    hundredth of a point, paths go on from where they are, and what all parts of a group have in
-    common is said once.
+    hundredth of a point, paths go on from where they are, what all parts of a group have in common
+    is said once, and images have a palette.
 
     Parameters
     ----------
@@ -36,6 +40,8 @@ def lean(svg: str) -> str:
     for element in root.iter():
         _tidy(element)
     _ungroup(root)
+    _join(root)
+    _say_words_once(root)
     for group in root.iter(f"{SVG}g"):
         _share(group)
     _say_styles_once(root)
@@ -97,7 +103,8 @@ def _tidy(element: ET.Element) -> None:
         elif key in ("transform", "x", "y", "width", "height"):
             element.set(key, re.sub(r"(?:scale|matrix)\([^)]*\)|" + _NUMBER.pattern, _place, value))
         elif key == HREF and value.startswith("data:"):
-            element.set(key, "".join(value.split()))
+            kind, _, data = value.partition(",")
+            element.set(key, f"{kind},{b64encode(indexed(b64decode(data))).decode()}")
     moved = re.fullmatch(r"translate\((\S+) 0\)", element.get("transform", ""))
     if element.tag == f"{SVG}use" and moved and "x" not in element.attrib:  # letters of a word
         del element.attrib["transform"]
@@ -160,9 +167,61 @@ def _flat(element: ET.Element) -> Iterator[ET.Element]:
         yield element
 
 
+def _join(root: ET.Element) -> None:
+    """Put what is cut to the same shape, one after the other, under one cut."""
+    for parent in list(root.iter()):
+        children: list[ET.Element] = []
+        for child in parent:
+            shape = child.get("clip-path")
+            if shape is None or "transform" in child.attrib:  # which would move the cut too
+                children.append(child)
+                continue
+            if not (children and _only_cuts(children[-1], shape)):
+                children.append(ET.Element(f"{SVG}g", {"clip-path": shape}))
+            if _only_cuts(child, shape):
+                children[-1].extend(child)
+            else:
+                del child.attrib["clip-path"]
+                children[-1].append(child)
+        parent[:] = children
+
+
+def _only_cuts(element: ET.Element, shape: str) -> bool:
+    """Whether a group does nothing else, so that its parts lie on each other as they did."""
+    return element.tag == f"{SVG}g" and element.attrib == {"clip-path": shape}
+
+
+def _say_words_once(root: ET.Element) -> None:
+    """Draw words and numbers that come again as what was drawn before, in another place."""
+    drawn: dict[str, list[ET.Element]] = {}
+    for group in root.iter(f"{SVG}g"):
+        letters = [child for child in group if child.tag == f"{SVG}use"]
+        if "transform" in group.attrib and len(letters) > 1 and all(map(_is_plain, group)):
+            word = " ".join(f"{each.get('x')} {each.get('href')}" for each in letters)
+            if word not in drawn or len(letters) == len(group):  # nothing is defined in it
+                drawn.setdefault(word, []).append(group)
+    again = [groups for groups in drawn.values() if len(groups) > 1]
+    for place, (first, *others) in enumerate(again):
+        letters = [child for child in first if child.tag == f"{SVG}use"]
+        once = ET.Element(f"{SVG}g", {"id": f"w{place:x}"})
+        once.extend(letters)
+        first[:] = [*(child for child in first if child not in letters), once]
+        for other in others:
+            other.tag = f"{SVG}use"
+            other.set("href", f"#w{place:x}")
+            other[:] = []
+
+
+def _is_plain(part: ET.Element) -> bool:
+    """Whether it is a letter, or defines some."""
+    return part.tag == f"{SVG}defs" or (part.tag == f"{SVG}use" and not set(part.attrib) - _LETTER)
+
+
 def _share(group: ET.Element) -> None:
-    """Say once, of a group, how all of its parts are painted."""
+    """Say once, of a group, how all of its parts are painted, each of them by itself."""
     styles = {child.get("style") for child in group}
+    if len(styles) == 1 and re.search(r"(?:^|;)opacity:", str(*styles)):
+        return  # together, parts that lie on each other would let less through
     if len(group) > 1 and len(styles) == 1 and None not in styles and "style" not in group.attrib:
         (style,) = styles
         group.set("style", str(style))

@@ -274,7 +274,7 @@ def test_arrow_keys_go_through_the_units_from_top_to_bottom(figure):
     down = view["downstream"]["labels"]
     both = sum(up[i] == up[unit] and down[i] == down[unit] for i in range(len(up))) - 1
     assert f"; {both} of them are the same" in told(live, 1)
-    titles = live.locator(".portrait h4").all_inner_texts()
+    titles = live.locator(".portrait h3").all_inner_texts()
     assert [int(re.search(r"(\d+)$", title)[1]) for title in titles] == [
         unit, view["upstream"]["partners"][unit], view["downstream"]["partners"][unit],
     ]  # fmt: skip

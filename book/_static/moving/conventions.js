@@ -64,7 +64,7 @@
     const state = { correlation: data.start.correlation, factor: data.start.factor, normalize: true };
     const told = line();
     const panels = CONVENTIONS.map((convention) => {
-      const title = make("h4");
+      const title = make("h3");
       const matrix = make("div", { class: "matrix" });
       return { convention, title, matrix, drawMatrix: sortedMatrix(matrix) };
     });

@@ -230,7 +230,7 @@
     cards.replaceChildren(...shown.map((card) => {
       const title = card.side === "chosen" ? card.text : `${card.text}: `
         + (card.unit < 0 ? "none" : `unit ${card.unit}`);
-      const box = make("div", { class: `portrait ${card.side}` }, make("h4", {}, title));
+      const box = make("div", { class: `portrait ${card.side}` }, make("h3", {}, title));
       if (card.unit >= 0) {
         box.append(field(network, card.unit, data.side), bars(network, card.unit, scales));
       }

@@ -34,7 +34,7 @@ def most_opposite(readings: Sequence[pd.DataFrame]) -> dict[str, tuple[int, int]
     Returns
     -------
     dict
-        Two units each, the lower number first: :data:`ALIKE` falls the furthest, :data:`APART`
+        Two units each, the lower number first: ``ALIKE`` falls the furthest, ``APART``
         rises.
     """
     falls = pd.concat([_falls(pairs) for pairs in readings], axis=1, join="inner")
