@@ -42,6 +42,12 @@ RULED = {
     "elsewhere-5": ("b", "specificity, upstream\nminus downstream"),
 }
 """The part of each question that is drawn, and the title of its panel."""
+BRIEFLY = {
+    "elsewhere-1": "dropout raises Q", "elsewhere-2": "the sides differ",
+    "elsewhere-3": "as its rotations", "elsewhere-4": "units are special",
+    "elsewhere-5": "upstream specific",
+}  # fmt: skip
+"""Heads of columns."""
 
 
 def draw_modularity(scores: pd.DataFrame) -> Figure:
@@ -166,10 +172,10 @@ def verdicts_html(ledger: pd.DataFrame, convention: str = "printed", search: str
     own = in_reading(ledger, convention, search)
     names = _cases(own)
     columns: dict[str, list[str]] = {"kind of network": [escape(each) for each in names.values()]}
-    for name, claim in ELSEWHERE.items():
+    for name in ELSEWHERE:
         verdicts = own[own["claim"] == name].set_index("where")["verdict"]
         if len(verdicts):
-            columns[rule_link(name, claim.title)] = [signed(verdicts[case]) for case in names]
+            columns[rule_link(name, BRIEFLY[name])] = [signed(verdicts[case]) for case in names]
     return scrollable(pd.DataFrame(columns), escape=False, classes="ledger")
 
 
