@@ -8,9 +8,12 @@ from chapters import ROOT
 from scipy.special import entr
 from sklearn.datasets import load_digits
 
+from benchmarks.clustering import UNITS
 from experiments.chance import N_INPUTS
 from experiments.config import AnalysisConfig, Recipe
 from experiments.images import N_IMAGES
+from experiments.report.chapters.optima import SAME
+from experiments.report.frames import read_results
 
 RECIPE, ANALYSIS = Recipe(), AnalysisConfig()
 NUMBER = r"([\d.,]*\d)"
@@ -36,7 +39,12 @@ PAGES = {
         (rf"and batches of {NUMBER}\.", [RECIPE.batch_size]),
         (rf"or {NUMBER} in all, training ends", [RECIPE.max_epochs]),
     ],
-    "notebooks/14-optimality": [(rf"with {NUMBER} Monte Carlo steps", [ANALYSIS.n_steps])],
+    "notebooks/14-optimality": [
+        (rf"with {NUMBER} Monte Carlo steps", [ANALYSIS.n_steps]),
+        (rf"reach the optimum, within {NUMBER}\.", [SAME]),
+        (rf"how time grows up to {NUMBER} units", [max(UNITS)]),
+    ],
+    "README": [(rf"but for the {NUMBER} images of MNIST", [N_IMAGES])],
 }
 SAID = [(page, *pair) for page, pairs in PAGES.items() for pair in pairs]
 
@@ -55,6 +63,23 @@ def numbers(page: str, pattern: str) -> list[float]:
 @pytest.mark.parametrize(("page", "pattern", "expected"), SAID)
 def test_a_setting_is_that_of_the_code(page, pattern, expected):
     assert numbers(page, pattern) == expected
+
+
+def test_dropout_is_drawn_as_finely_as_it_says():
+    """Of a number of 16 bits half the range is taken, and rounded to the next whole number."""
+    assert numbers("book/departures", rf"exact to 1 in {NUMBER} \|") == [2 * 2**16]
+
+
+def test_networks_and_inputs_are_as_many_as_the_tables_have():
+    tables = read_results(ROOT / "results" / "paper")
+    n_trained = int((tables.networks["regularizer"] != "untrained").sum())
+    n_untrained = len(tables.networks) - n_trained
+    assert numbers("book/preface", rf"did this for {NUMBER} small networks") == [n_trained]
+    pattern = rf"{NUMBER} networks were trained .*?, and {NUMBER} left untrained"
+    assert numbers("README", pattern) == [n_trained, n_untrained]
+    counted = tables.inputs["n_inputs"]
+    pattern = rf"nearly level from {NUMBER} to {NUMBER} inputs"
+    assert numbers("notebooks/10-chance", pattern) == [counted.min(), counted.max()]
 
 
 def test_patience_is_that_of_the_code():

@@ -24,7 +24,7 @@ def answers_html(parts: pd.DataFrame, questions: Mapping[str, Claim]) -> str:
     parts = parts[parts["claim"].isin(list(questions))]
     found = summarize(parts, questions).set_index(["claim", "convention"])
     rows = [row for name in questions for row in _rows(name, questions[name], parts, found)]
-    return scrollable(pd.DataFrame(rows), escape=False, classes="ledger")
+    return scrollable(pd.DataFrame(rows), escape=False, classes="answers")
 
 
 def _rows(

@@ -176,7 +176,7 @@ def verdicts_html(ledger: pd.DataFrame, convention: str = "printed", search: str
         verdicts = own[own["claim"] == name].set_index("where")["verdict"]
         if len(verdicts):
             columns[rule_link(name, BRIEFLY[name])] = [signed(verdicts[case]) for case in names]
-    return scrollable(pd.DataFrame(columns), escape=False, classes="ledger")
+    return scrollable(pd.DataFrame(columns), escape=False, classes="verdicts")
 
 
 def generality_html(general: pd.DataFrame) -> str:
@@ -194,7 +194,7 @@ def generality_html(general: pd.DataFrame) -> str:
         **{name: general[name] for name in ("holds", "partly", "not")},
         "verdict": general["verdict"],
     }
-    return scrollable(pd.DataFrame(columns), escape=False, classes="ledger")
+    return scrollable(pd.DataFrame(columns), escape=False, classes="verdicts")
 
 
 def networks_html(networks: pd.DataFrame) -> str:
@@ -215,7 +215,7 @@ def networks_html(networks: pd.DataFrame) -> str:
         rows[DATASETS.index(data), tuple(ARCHITECTURES).index(kind)] = {
             "kind of network": network_words(data, kind, "hidden")
         } | cells
-    return scrollable(pd.DataFrame([rows[place] for place in sorted(rows)]), classes="ledger")
+    return scrollable(pd.DataFrame([rows[place] for place in sorted(rows)]), classes="verdicts")
 
 
 def network_words(dataset: str, architecture: str, part: str) -> str:

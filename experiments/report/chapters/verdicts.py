@@ -32,7 +32,7 @@ def again_html(rows: pd.DataFrame) -> str:
         for convention in CONVENTIONS
         for by, name in BY.items()
     }
-    return scrollable(pd.DataFrame(columns), escape=False, classes="ledger")
+    return scrollable(pd.DataFrame(columns), escape=False, classes="verdicts")
 
 
 def changed(rows: pd.DataFrame, convention: str) -> list[str]:
