@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from experiments.architectures import ARCHITECTURES, PARTS
 from experiments.datasets import DATASETS
-from experiments.report.chapters.ledger import in_reading, rule_link, scrollable, signed
+from experiments.report.chapters.ledger import SIGNS, in_reading, rule_link, scrollable
 from experiments.report.claims import Part
 from experiments.report.elsewhere import ELSEWHERE
 from experiments.report.figures import REGULARIZER_TITLES
@@ -175,7 +175,9 @@ def verdicts_html(ledger: pd.DataFrame, convention: str = "printed", search: str
     for name in ELSEWHERE:
         verdicts = own[own["claim"] == name].set_index("where")["verdict"]
         if len(verdicts):
-            columns[rule_link(name, BRIEFLY[name])] = [signed(verdicts[case]) for case in names]
+            columns[rule_link(name, BRIEFLY[name])] = [
+                f"{SIGNS[verdicts[case]]}&nbsp;{verdicts[case]}" for case in names
+            ]
     return scrollable(pd.DataFrame(columns), escape=False, classes="verdicts")
 
 
