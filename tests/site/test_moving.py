@@ -306,7 +306,7 @@ def test_the_weights_of_a_unit_are_shown_in_its_place(figure):
         "(c, [x, y]) => [...c.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3)",
         [largest % 28, largest // 28],
     )
-    assert pixel == ([0x32, 0x88, 0xD8] if weights[largest] < 0 else [0xD6, 0x60, 0x4D])
+    assert pixel == ([0x99, 0x70, 0xAB] if weights[largest] < 0 else [0x3F, 0x9B, 0x4F])
 
 
 def test_the_search_is_stepped_through_and_back_by_keys(figure):
