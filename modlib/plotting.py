@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
-from matplotlib.patheffects import withStroke
 
 from modlib.similarity.measures import MEASURES, METHODS, UPSTREAM
 
@@ -209,7 +208,7 @@ def write_block_means(
             ax.text(
                 x, y, mean.replace("-", "\u2212"), ha="center", va="center", fontsize=8,
                 color="white", weight="bold",
-                path_effects=[withStroke(linewidth=2, foreground="black")],
+                bbox={"facecolor": "black", "alpha": 0.6, "linewidth": 0, "pad": 1.2},
             )  # fmt: skip
     return ax
 

@@ -91,6 +91,14 @@ def test_agreement_by_chance_is_the_mean_over_all_shuffles():
 # -------------------------------------------------------------------------------------- the data
 
 
+def test_the_border_of_a_picture_is_left_out_where_it_has_one():
+    places = np.arange(28 * 28)[None]
+    inside = [28 * row + column for row in range(2, 26) for column in range(2, 26)]
+    assert sortings.inner(places).tolist() == [inside]
+    small = np.arange(64)[None]
+    np.testing.assert_array_equal(sortings.inner(small), small)
+
+
 def test_weights_are_packed_into_halves_of_bytes():
     weights = np.array([[0.0, 7.0, -7.0, 3.4], [0.0, 0.0, 0.0, 0.0]])
     # Eight is zero; of 7, the largest, 3.4 is 3 steps.

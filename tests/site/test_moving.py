@@ -300,11 +300,11 @@ def test_the_weights_of_a_unit_are_shown_in_its_place(figure):
     )
     unit = int(re.match(r"Unit (\d+)", told(live, 1))[1])
     halves = [half for byte in packed for half in (byte >> 4, byte & 15)]
-    weights = np.array(halves).reshape(-1, 784)[unit] - 8
+    weights = np.array(halves).reshape(-1, 24 * 24)[unit] - 8
     largest = int(np.abs(weights).argmax())
     pixel = live.locator(".portrait canvas").first.evaluate(
         "(c, [x, y]) => [...c.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3)",
-        [largest % 28, largest // 28],
+        [largest % 24, largest // 24],
     )
     assert pixel == ([0x99, 0x70, 0xAB] if weights[largest] < 0 else [0x3F, 0x9B, 0x4F])
 
