@@ -230,9 +230,9 @@ def _about_dials(folder: Path) -> "pd.DataFrame":
 
 
 def _about_elsewhere(folder: Path) -> "pd.DataFrame":
-    from experiments.report.elsewhere import elsewhere_ledger, read_elsewhere
+    from experiments.report.elsewhere import elsewhere_ledger, judge_elsewhere, read_elsewhere
 
-    return elsewhere_ledger(read_elsewhere(folder / "elsewhere"))
+    return elsewhere_ledger(judge_elsewhere(read_elsewhere(folder / "elsewhere")))
 
 
 def _about_when(folder: Path) -> "pd.DataFrame":

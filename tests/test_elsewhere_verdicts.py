@@ -173,7 +173,7 @@ def test_one_seed_decides_nothing():
     tables = made(by_seed, seeds=(0, 1))
     with pytest.raises(Lacking, match="two seeds"):
         Kind(tables, CASE, "printed", "paper", n_draws=10).n_seeds()
-    assert set(elsewhere_ledger(tables, n_draws=10)["verdict"]) == {"not tested"}
+    assert set(elsewhere_ledger(judge_elsewhere(tables, n_draws=10))["verdict"]) == {"not tested"}
 
 
 def test_draws_are_means_of_drawn_seeds():
@@ -194,7 +194,8 @@ def parts():
         return row(q=high)
 
     tables = made(score)
-    return judge_elsewhere(tables, n_draws=50), elsewhere_ledger(tables, n_draws=50)
+    found = judge_elsewhere(tables, n_draws=50)
+    return found, elsewhere_ledger(found)
 
 
 def test_each_case_has_its_own_verdict(parts):

@@ -25,6 +25,7 @@ from modlib.similarity.measures import METHODS, UPSTREAM
 
 NETWORK = ["dataset", "architecture", "regularizer", "strength", "seed"]
 CASE = ["dataset", "architecture", "part"]
+NAMED = ["dataset", "architecture", "part_of_network", "where"]  # a case, beside the part of a rule
 WEAK, DROPOUT = "l2", "dropout"
 SMALL = 0.02
 PAPER = ("paper",)  # excess and lesions are of the assignments of the paper's algorithm
@@ -289,7 +290,7 @@ def judge_elsewhere(results: Elsewhere, seed: int = 0, n_draws: int = N_DRAWS) -
     """
     rows = []
     for case in results.cases():
-        named = _named(case)
+        named = dict(zip(NAMED, (*case, case.name), strict=True))
         for convention, search in READINGS:
             claims = {name: one for name, one in ELSEWHERE.items() if search in one.searches}
             reading = Kind(results, case, convention, search, seed, n_draws)
@@ -297,33 +298,22 @@ def judge_elsewhere(results: Elsewhere, seed: int = 0, n_draws: int = N_DRAWS) -
     return pd.DataFrame(sorted(rows, key=lambda row: row["claim"]))
 
 
-def _named(case: Case) -> dict[str, str]:
-    return {
-        "dataset": case.dataset,
-        "architecture": case.architecture,
-        "part_of_network": case.part,
-        "where": case.name,
-    }
-
-
-def elsewhere_ledger(results: Elsewhere, seed: int = 0, n_draws: int = N_DRAWS) -> pd.DataFrame:
+def elsewhere_ledger(parts: pd.DataFrame) -> pd.DataFrame:
     """Decide every question for every kind of network.
 
     Parameters
     ----------
-    results, seed, n_draws
-        As for :func:`judge_elsewhere`.
+    parts
+        As :func:`judge_elsewhere` returns them.
 
     Returns
     -------
     pandas.DataFrame
         As :func:`experiments.report.claims.summarize` returns it, with the columns of the case.
     """
-    parts = judge_elsewhere(results, seed, n_draws)
     found = [
-        summarize(group, ELSEWHERE).assign(**_named(case))
-        for case in results.cases()
-        for group in [parts[parts["where"] == case.name]]
+        summarize(group, ELSEWHERE).assign(**{name: group[name].iloc[0] for name in NAMED})
+        for _, group in parts.groupby("where", sort=False)
     ]
     ledger = pd.concat(found, ignore_index=True)
     return ledger.sort_values("claim", kind="stable", ignore_index=True)
